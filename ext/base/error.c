@@ -1,0 +1,85 @@
+/* error.c - the one error of a call, kept from the first failure on.
+ * Owns:    how a message is put together and made fit for one line.
+ * Promise: only the first error is kept; running out of memory while saying so
+ *          becomes SQLITE_NOMEM, never a lost failure.
+ * Why:     values in messages come from users, and a log line must stay one line. */
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+
+static const struct {
+  const char *text;
+  const char *doc;
+} error_symbols[TM_SYMBOL_COUNT] = {
+#define ERROR_SYMBOL(name, text, doc) {text, doc},
+    TM_SYMBOLS(ERROR_SYMBOL)
+#undef ERROR_SYMBOL
+};
+
+void tm_error_init(TmError *error, const char *subject) {
+  error->rc = SQLITE_OK;
+  error->message = NULL;
+  error->subject = subject;
+}
+
+void tm_error_clear(TmError *error) {
+  sqlite3_free(error->message);
+  error->rc = SQLITE_OK;
+  error->message = NULL;
+}
+
+static void error_make_one_line(char *message) {
+  for (char *at = message; *at != '\0'; at++) {
+    if ((unsigned char)*at < 0x20) *at = '?';
+  }
+}
+
+void tm_error_set(TmError *error, TmSymbol symbol, const char *format, ...) {
+  va_list values;
+  char *what;
+
+  if (error->rc != SQLITE_OK) return;
+  va_start(values, format);
+  what = sqlite3_vmprintf(format, values);
+  va_end(values);
+  if (what != NULL) {
+    error->message =
+        sqlite3_mprintf("%s: %s [%s]", error->subject, what, error_symbols[symbol].text);
+    sqlite3_free(what);
+  }
+  if (error->message == NULL) {
+    tm_error_nomem(error);
+    return;
+  }
+  error->rc = SQLITE_ERROR;
+  error_make_one_line(error->message);
+}
+
+void tm_error_sqlite(TmError *error, sqlite3 *db, int rc) {
+  int kept_rc;
+
+  if (rc == SQLITE_OK || rc == SQLITE_ROW || rc == SQLITE_DONE) return;
+  if (error->rc != SQLITE_OK) return;
+  error->rc = rc;
+  if (db == NULL || (rc & 0xff) == SQLITE_NOMEM) return;
+  /* The connection speaks of this failure only where its code is the same one:
+   * a misuse or a failed allocation of ours leaves an older text there. */
+  kept_rc = sqlite3_extended_errcode(db);
+  if ((kept_rc & 0xff) != (rc & 0xff)) return;
+  if (rc == (rc & 0xff)) error->rc = kept_rc;
+  /* Without memory for the text the code alone still tells the truth. */
+  error->message = sqlite3_mprintf("%s", sqlite3_errmsg(db));
+}
+
+void tm_error_nomem(TmError *error) {
+  if (error->rc == SQLITE_OK) error->rc = SQLITE_NOMEM;
+}
+
+const char *tm_error_symbol_text(TmSymbol symbol) {
+  return error_symbols[symbol].text;
+}
+
+const char *tm_error_symbol_doc(TmSymbol symbol) {
+  return error_symbols[symbol].doc;
+}

@@ -1,0 +1,24 @@
+/* sqlite.h - the one way to SQLite's API.
+ * Owns:    the choice between the loadable form, whose calls go through the
+ *          routine table that the host passes in, and the static form.
+ * Promise: every file includes this and never sqlite3.h itself.
+ * Why:     a file that calls the library directly works in one form only. */
+#ifndef TM_BASE_SQLITE_H
+#define TM_BASE_SQLITE_H
+
+#ifdef SQLITE_CORE
+#include "sqlite3.h"
+#else
+#include "sqlite3ext.h"
+/* The table itself is defined once, in tm.c, by SQLITE_EXTENSION_INIT1. */
+#ifndef TM_DEFINES_SQLITE_API
+extern const sqlite3_api_routines *sqlite3_api;
+#endif
+#endif
+
+/* Added in SQLite 3.45; older versions ignore unknown function flags. */
+#ifndef SQLITE_RESULT_SUBTYPE
+#define SQLITE_RESULT_SUBTYPE 0x001000000
+#endif
+
+#endif

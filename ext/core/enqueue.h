@@ -1,0 +1,31 @@
+/* enqueue.h - the birth of a task.
+ * Owns:    the insert into tm_task.
+ * Promise: into a queue that exists, one plain statement; else the queue is made first. */
+#ifndef TM_CORE_ENQUEUE_H
+#define TM_CORE_ENQUEUE_H
+
+#include "store/run.h"
+
+/* What tm_enqueue was given; checked by the face. */
+typedef struct TmEnqueue {
+  TmText queue;
+  TmValue payload;
+  TmText kind, tags, metadata, backoff_kind; /* absent: none, or what the queue says */
+  bool has_priority, has_run_at, has_max_attempts, has_lease, has_base, has_max, has_jitter;
+  bool is_held;
+  sqlite3_int64 priority;
+  sqlite3_int64 run_at_ms; /* where has_run_at */
+  sqlite3_int64 delay_ms;  /* else from now */
+  sqlite3_int64 max_attempts;
+  sqlite3_int64 lease_ms;
+  sqlite3_int64 backoff_base_ms;
+  sqlite3_int64 backoff_max_ms;
+  double backoff_jitter;
+} TmEnqueue;
+
+/* Insert the task. False, with no error and nothing written, where that takes more than one
+ * statement (the queue is new) and `may_make_queue` is not set: call again inside the
+ * atomic scope, with it set. run->task_id is the id. */
+bool tm_enqueue_run(TmRun *run, const TmEnqueue *task, bool may_make_queue);
+
+#endif

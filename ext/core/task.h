@@ -1,0 +1,64 @@
+/* task.h - one task: read it, check it, move it.
+ * Owns:    the row of tm_task, and the one statement by which it changes its state.
+ * Promise: a move that was not written whole, its history row included, is an error.
+ * Why:     every verb is "load, check, change, move"; the checks live once. */
+#ifndef TM_CORE_TASK_H
+#define TM_CORE_TASK_H
+
+#include "core/state.h"
+#include "store/run.h"
+
+typedef struct TmTask {
+  sqlite3_int64 id;
+  TmState state;
+  TmState held_from; /* TM_STATE_COUNT: not known */
+  bool has_history;  /* the queue keeps one */
+  sqlite3_int64 token;
+  sqlite3_int64 attempt;
+  sqlite3_int64 max_attempts;
+  sqlite3_int64 run_at_ms;
+  sqlite3_int64 lease_until_ms; /* 0: none */
+  sqlite3_int64 event_id;
+  sqlite3_int64 lease_ms; /* the task's own, or its queue's */
+  int backoff_kind;       /* first letter of the name: f, l or e */
+  sqlite3_int64 backoff_base_ms;
+  sqlite3_int64 backoff_max_ms;
+  double backoff_jitter;
+} TmTask;
+
+/* Who appears as the maker of a move: the worker that holds the lease, or nobody. */
+typedef enum TmActor { TM_BY_WORKER, TM_BY_OTHERS } TmActor;
+
+/* Read a task; [no_such_task] where there is none. */
+void tm_task_load(TmRun *run, sqlite3_int64 id, TmTask *task);
+
+/* [lease_lost] unless `token` is the newest. */
+void tm_task_need_token(TmRun *run, const TmTask *task, sqlite3_int64 token);
+
+/* [wrong_state], naming the state it is in and those that the verb takes. */
+void tm_task_need_state(TmRun *run, const TmTask *task, TmStateSet takes);
+
+/* Change the state, and write the task's times, attempt and error with it. The
+ * caller has set run_at_ms, attempt and max_attempts; what belongs to the new state (lease,
+ * finish, held_from, event) is set here. `error` absent leaves the last one. */
+void tm_task_move(TmRun *run, TmTask *task, TmState to, TmActor actor, TmText reason, TmText error);
+
+/* A write that says by `RETURNING state` what it did, in two looks, because an authorizer or
+ * a trigger can make a write vanish without an error. Open the statement with the first, and
+ * bind; step it with the second, which sees that the row came back in state `to`; end it with
+ * the third, which sees that the history row was written too. */
+typedef struct TmWrite {
+  TmStmt stmt;
+  sqlite3_int64 changes_before;
+} TmWrite;
+void tm_task_write_open(TmRun *run, TmQuery query, TmWrite *write);
+bool tm_task_write_row(TmWrite *write, int column, TmState to);
+void tm_task_write_close(TmWrite *write, bool has_history);
+
+/* Now and so much later, at most the end of the year 9999. */
+sqlite3_int64 tm_task_time_after(const TmRun *run, sqlite3_int64 delay_ms);
+
+/* Write nothing but a new time. */
+void tm_task_set_run_at(TmRun *run, TmTask *task);
+
+#endif

@@ -1,0 +1,119 @@
+/* fn_enqueue.c - tm_enqueue.
+ * Owns:    the enqueue options.
+ * Promise: whatever is wrong with them is said before anything is written.
+ * Why:     a task born with a wrong option would fail far from who made it. */
+#include "core/enqueue.h"
+#include "face/args.h"
+#include "face/verbs.h"
+
+enum {
+  OPT_PRIORITY,
+  OPT_DELAY,
+  OPT_RUN_AT_MS,
+  OPT_MAX_ATTEMPTS,
+  OPT_BACKOFF,
+  OPT_LEASE,
+  OPT_KIND,
+  OPT_TAGS,
+  OPT_METADATA,
+  OPT_HELD,
+  OPT_COUNT
+};
+static const char *const option_names[OPT_COUNT] = {
+    "priority", "delay", "run_at_ms", "max_attempts", "backoff",
+    "lease",    "kind",  "tags",      "metadata",     "held",
+};
+
+enum { BACKOFF_KIND, BACKOFF_BASE, BACKOFF_MAX, BACKOFF_JITTER, BACKOFF_COUNT };
+static const char *const backoff_names[BACKOFF_COUNT] = {"kind", "base", "max", "jitter"};
+
+static const char *const backoff_kinds[] = {"fixed", "linear", "exponential"};
+
+static void enqueue_backoff(TmOptions *options, TmEnqueue *task) {
+  TmCall *call = options->call;
+  if (!options->is_given[OPT_BACKOFF] || tm_run_failed(&call->run)) return;
+  TmOptions backoff;
+  tm_options_read_json(&backoff, call, &options->values[OPT_BACKOFF], backoff_names, BACKOFF_COUNT);
+  task->has_base = tm_options_duration(&backoff, BACKOFF_BASE, 0, &task->backoff_base_ms);
+  task->has_max = tm_options_duration(&backoff, BACKOFF_MAX, 0, &task->backoff_max_ms);
+  task->has_jitter = tm_options_real(&backoff, BACKOFF_JITTER, 0, 1, &task->backoff_jitter);
+  TmText kind;
+  if (tm_options_text(&backoff, BACKOFF_KIND, &kind)) {
+    for (int i = 0; i < 3 && kind.z; i++) {
+      if (strcmp(kind.z, backoff_kinds[i]) == 0) task->backoff_kind = tm_text_of(backoff_kinds[i]);
+    }
+    if (!task->backoff_kind.z) {
+      tm_error_set(&call->run.error, TM_BAD_ARGUMENT,
+                   "backoff kind is %.40s, give fixed, linear or exponential",
+                   kind.z ? kind.z : "null");
+    }
+  }
+  tm_options_free(&backoff);
+}
+
+/* Tags and metadata are stored as they were written, so only their form is checked. */
+static void enqueue_json(TmOptions *options, int i, TmJsonType type, const char *wanted,
+                         TmText *out) {
+  TmCall *call = options->call;
+  if (tm_run_failed(&call->run) || !options->is_given[i]) return;
+  const TmJsonValue *value = &options->values[i];
+  if (value->type == TM_JSON_NULL) return;
+  bool is_good = value->type == type;
+  TmJsonIter it;
+  TmJsonValue item;
+  if (is_good && type == TM_JSON_ARRAY) {
+    tm_json_iter(value, &it);
+    while (is_good && tm_json_next(&it, NULL, &item)) is_good = item.type == TM_JSON_TEXT;
+  }
+  if (is_good) {
+    *out = (TmText){value->raw, value->raw_bytes};
+  } else {
+    tm_error_set(&call->run.error, TM_BAD_ARGUMENT, "option '%s' is %.*s, give %s", option_names[i],
+                 value->raw_bytes < 40 ? value->raw_bytes : 40, value->raw, wanted);
+  }
+}
+
+static void enqueue_kind(TmOptions *options, TmEnqueue *task) {
+  if (!tm_options_text(options, OPT_KIND, &task->kind) || !task->kind.z) return;
+  TmError *error = &options->call->run.error;
+  if (task->kind.n > TM_NAME_MAX_BYTES) {
+    tm_error_set(error, TM_TOO_LARGE, "kind has %d bytes, at most %d are allowed", task->kind.n,
+                 TM_NAME_MAX_BYTES);
+  } else if (task->kind.n < 1 || memchr(task->kind.z, 0, (size_t)task->kind.n)) {
+    tm_error_set(error, TM_BAD_ARGUMENT,
+                 "kind is empty or has a NUL inside, give text of 1 to %d bytes",
+                 TM_NAME_MAX_BYTES);
+  }
+}
+
+static void enqueue_options(TmOptions *options, TmEnqueue *task) {
+  tm_options_exclude(options, OPT_DELAY, OPT_RUN_AT_MS);
+  task->has_priority =
+      tm_options_int(options, OPT_PRIORITY, TM_PRIORITY_MIN, TM_PRIORITY_MAX, &task->priority);
+  tm_options_duration(options, OPT_DELAY, 0, &task->delay_ms);
+  task->has_run_at = tm_options_int(options, OPT_RUN_AT_MS, 0, TM_TIME_MAX_MS, &task->run_at_ms);
+  task->has_max_attempts =
+      tm_options_int(options, OPT_MAX_ATTEMPTS, 1, TM_MAX_ATTEMPTS_MAX, &task->max_attempts);
+  task->has_lease = tm_options_duration(options, OPT_LEASE, 1, &task->lease_ms);
+  tm_options_bool(options, OPT_HELD, &task->is_held);
+  enqueue_kind(options, task);
+  enqueue_json(options, OPT_TAGS, TM_JSON_ARRAY, "an array of texts", &task->tags);
+  enqueue_json(options, OPT_METADATA, TM_JSON_OBJECT, "an object", &task->metadata);
+  enqueue_backoff(options, task);
+}
+
+void fn_enqueue(TmCall *call) {
+  TmEnqueue task = {0};
+  task.queue = tm_args_name(call, 0, "queue");
+  task.payload = tm_args_value(call, 1);
+  TmOptions options = {0};
+  if (call->argc > 2) {
+    tm_options_read(&options, call, 2, option_names, OPT_COUNT);
+    enqueue_options(&options, &task);
+  }
+  if (!tm_run_failed(&call->run)) {
+    call->wants_scope = !tm_enqueue_run(&call->run, &task, call->is_in_scope);
+    tm_call_result_int(call, call->run.task_id);
+  }
+  tm_options_free(&options);
+}

@@ -1,0 +1,164 @@
+/* fn_setup.c - tm_init, tm_migrate, tm_version, tm_now and the clock.
+ * Owns:    the change to WAL, and the savepoint of a migration down.
+ * Promise: many processes may set up one file at once; no transaction is ever left open.
+ * Why:     a migration up runs in the atomic scope like any verb. Down cannot: SQLite drops
+ *          no table under an INSERT, so there it is a savepoint under a bare SELECT. */
+#include "base/os.h"
+#include "core/clock.h"
+#include "face/args.h"
+#include "face/verbs.h"
+#include "store/migrate.h"
+#include "store/schema.h"
+#include "tm.h"
+
+#define RETRY_MS 5
+
+void fn_version(TmCall *call) {
+  tm_call_result_static(call, TM_VERSION);
+}
+
+/* ---- migrations ------------------------------------------------------ */
+
+static void setup_step(TmRun *run, TmStmt *s) {
+  if (!s->stmt) return;
+  int rc = sqlite3_step(s->stmt);
+  if (rc != SQLITE_DONE) tm_error_sqlite(&run->error, run->context->db, rc);
+  sqlite3_reset(s->stmt);
+}
+
+/* Close the savepoint whatever happened: undo first where something failed. */
+static void setup_end_savepoint(TmRun *run, bool was_autocommit, TmStmt *undo, TmStmt *release,
+                                TmStmt *breaker) {
+  sqlite3 *db = run->context->db;
+  if (!tm_run_failed(run)) setup_step(run, release);
+  if (!tm_run_failed(run)) return;
+  setup_step(run, undo);
+  setup_step(run, release);
+  /* Under a failure that sticks neither could run. Autocommit again means SQLite undid all. */
+  if (was_autocommit && !sqlite3_get_autocommit(db)) setup_step(run, breaker);
+}
+
+static void setup_down(TmCall *call, int from, int to) {
+  TmRun *run = &call->run;
+  sqlite3 *db = run->context->db;
+  bool was_autocommit = sqlite3_get_autocommit(db) != 0;
+  TmStmt open, undo, release, breaker;
+  tm_stmt_open(run, TM_Q_SAVEPOINT_OPEN, &open);
+  tm_stmt_open(run, TM_Q_SAVEPOINT_UNDO, &undo);
+  tm_stmt_open(run, TM_Q_SAVEPOINT_RELEASE, &release);
+  tm_stmt_open(run, TM_Q_SAVEPOINT_BREAK, &breaker);
+  if (!tm_run_failed(run)) {
+    int rc = sqlite3_step(open.stmt);
+    sqlite3_reset(open.stmt);
+    if (rc == SQLITE_BUSY) {
+      tm_error_set(&run->error, TM_IN_TRANSACTION,
+                   "a migration down drops tables, which SQLite does not do inside another "
+                   "statement, call it on its own");
+    } else if (rc != SQLITE_DONE) {
+      tm_error_sqlite(&run->error, db, rc);
+    } else {
+      tm_migrate_run(run, from, to);
+      setup_end_savepoint(run, was_autocommit, &undo, &release, &breaker);
+    }
+  }
+  tm_stmt_close(&open);
+  tm_stmt_close(&undo);
+  tm_stmt_close(&release);
+  tm_stmt_close(&breaker);
+}
+
+/* Bring the schema to `version`; asks for the atomic scope where it has to go up. */
+static void setup_migrate(TmCall *call, int version) {
+  int current = tm_migrate_check(&call->run, version);
+  if (tm_run_failed(&call->run)) return;
+  if (current < version && !call->is_in_scope) {
+    call->wants_scope = true;
+    return;
+  }
+  if (current < version) {
+    tm_migrate_run(&call->run, current, version);
+  } else if (current > version) {
+    setup_down(call, current, version);
+  }
+  tm_call_result_int(call, version);
+}
+
+void fn_migrate(TmCall *call) {
+  int version = tm_schema_newest();
+  if (tm_args_has(call, 0)) version = (int)tm_args_int(call, 0, "version", 0, version);
+  if (!tm_run_failed(&call->run)) setup_migrate(call, version);
+}
+
+/* ---- tm_init --------------------------------------------------------- */
+
+/* Run a pragma that answers one row; true where that is the text `wanted`. */
+static bool setup_pragma_is(TmRun *run, TmQuery query, const char *wanted) {
+  TmStmt s;
+  tm_stmt_open(run, query, &s);
+  bool is_wanted = false;
+  if (tm_stmt_row(&s)) {
+    TmText mode = tm_stmt_text(&s, 0);
+    is_wanted = mode.z && sqlite3_stricmp(mode.z, wanted) == 0;
+  }
+  tm_stmt_close(&s);
+  return is_wanted;
+}
+
+static sqlite3_int64 setup_busy_timeout_ms(TmRun *run) {
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_BUSY_TIMEOUT, &s);
+  sqlite3_int64 ms = tm_stmt_row(&s) ? tm_stmt_int(&s, TM_C_BUSY_TIMEOUT_MS) : 0;
+  tm_stmt_close(&s);
+  return ms;
+}
+
+/* The change to WAL does not call the busy handler, so the waiting is done here. */
+static void setup_wal(TmRun *run) {
+  sqlite3 *db = run->context->db;
+  const char *file = sqlite3_db_filename(db, "main");
+  if (!file || !file[0] || setup_pragma_is(run, TM_Q_JOURNAL_MODE, "wal")) return;
+  if (!sqlite3_get_autocommit(db) || sqlite3_txn_state(db, "main") != SQLITE_TXN_NONE) {
+    tm_error_set(
+        &run->error, TM_IN_TRANSACTION,
+        "the journal mode cannot change to WAL inside a transaction, call it before BEGIN");
+    return;
+  }
+  sqlite3_int64 until_ms = tm_os_monotonic_ms() + setup_busy_timeout_ms(run);
+  while (!tm_run_failed(run)) {
+    setup_pragma_is(run, TM_Q_JOURNAL_WAL, "wal");
+    bool is_busy = (run->error.rc & 0xff) == SQLITE_BUSY;
+    if (!is_busy || tm_os_monotonic_ms() >= until_ms) return;
+    const char *subject = run->error.subject;
+    tm_error_clear(&run->error);
+    tm_error_init(&run->error, subject);
+    tm_os_sleep_ms(RETRY_MS);
+  }
+}
+
+void fn_init(TmCall *call) {
+  if (!call->is_in_scope) {
+    sqlite3_db_config(call->context->db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
+    if (!call->is_command) setup_wal(&call->run);
+  }
+  if (!tm_run_failed(&call->run)) setup_migrate(call, tm_schema_newest());
+}
+
+/* ---- the clock ------------------------------------------------------- */
+
+void fn_now(TmCall *call) {
+  tm_call_result_int(call, tm_clock_now(&call->run));
+}
+
+void fn_clock_set(TmCall *call) {
+  sqlite3_int64 time_ms = tm_args_int(call, 0, "time_ms", 0, TM_TIME_MAX_MS);
+  tm_call_result_int(call, tm_clock_set(&call->run, time_ms));
+}
+
+void fn_clock_advance(TmCall *call) {
+  sqlite3_int64 duration_ms = tm_args_duration(call, 0, "duration");
+  tm_call_result_int(call, tm_clock_advance(&call->run, duration_ms));
+}
+
+void fn_clock_clear(TmCall *call) {
+  tm_call_result_int(call, tm_clock_clear(&call->run));
+}

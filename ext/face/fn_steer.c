@@ -1,0 +1,126 @@
+/* fn_steer.c - what people and their tools call.
+ * Owns:    tm_cancel, tm_retry, tm_hold, tm_unhold, tm_reschedule, tm_delete, tm_pause,
+ *          tm_resume, tm_tick, tm_reconcile.
+ * Promise: arguments are checked before anything is read or written.
+ * Why:     checks and results only: the rules are in core/steer.c and core/tick.c. */
+#include "core/queue.h"
+#include "core/steer.h"
+#include "core/tick.h"
+#include "face/args.h"
+#include "face/verbs.h"
+
+#define ID_MAX 0x7fffffffffffffffLL
+
+static sqlite3_int64 steer_id(TmCall *call) {
+  return tm_args_int(call, 0, "id", 1, ID_MAX);
+}
+
+static void steer_result(TmCall *call, TmState state) {
+  if (!tm_run_failed(&call->run)) tm_call_result_static(call, tm_state_name(state));
+}
+
+void fn_cancel(TmCall *call) {
+  sqlite3_int64 id = steer_id(call);
+  TmText reason = tm_args_text(call, 1, "reason");
+  steer_result(call, tm_steer_cancel(&call->run, id, reason));
+}
+
+void fn_retry(TmCall *call) {
+  static const char *const names[] = {"completed"};
+  sqlite3_int64 id = steer_id(call);
+  TmOptions options;
+  tm_options_read(&options, call, 1, names, 1);
+  bool takes_completed = false;
+  tm_options_bool(&options, 0, &takes_completed);
+  steer_result(call, tm_steer_retry(&call->run, id, takes_completed));
+  tm_options_free(&options);
+}
+
+void fn_hold(TmCall *call) {
+  steer_result(call, tm_steer_hold(&call->run, steer_id(call)));
+}
+
+void fn_unhold(TmCall *call) {
+  steer_result(call, tm_steer_unhold(&call->run, steer_id(call)));
+}
+
+/* A duration from now, or the object {"run_at_ms":...}. */
+static TmWhen steer_when(TmCall *call) {
+  TmWhen when = {false, 0};
+  TmText text = TM_NO_TEXT;
+  if (tm_args_has(call, 1) && sqlite3_value_type(call->argv[1]) == SQLITE_TEXT) {
+    text = tm_args_text(call, 1, "when");
+  }
+  if (text.n == 0 || text.z[0] != '{') {
+    when.ms = tm_args_duration(call, 1, "when");
+    return when;
+  }
+  static const char *const names[] = {"run_at_ms"};
+  TmOptions options;
+  tm_options_read(&options, call, 1, names, 1);
+  when.is_time = tm_options_int(&options, 0, 0, TM_TIME_MAX_MS, &when.ms);
+  if (!when.is_time) {
+    tm_error_set(&call->run.error, TM_BAD_ARGUMENT,
+                 "when is {}, give a duration or {\"run_at_ms\":...}");
+  }
+  tm_options_free(&options);
+  return when;
+}
+
+void fn_reschedule(TmCall *call) {
+  sqlite3_int64 id = steer_id(call);
+  TmWhen when = steer_when(call);
+  steer_result(call, tm_steer_reschedule(&call->run, id, when));
+}
+
+void fn_delete(TmCall *call) {
+  tm_steer_delete(&call->run, steer_id(call));
+  tm_call_result_int(call, 1);
+}
+
+static void steer_pause(TmCall *call, bool is_paused) {
+  TmText queue = tm_args_name(call, 0, "queue");
+  tm_queue_set_paused(&call->run, queue, is_paused);
+  tm_call_result_int(call, 1);
+}
+
+void fn_pause(TmCall *call) {
+  steer_pause(call, true);
+}
+
+void fn_resume(TmCall *call) {
+  steer_pause(call, false);
+}
+
+static void steer_counts(TmCall *call, const TmTick *counts, bool has_ends) {
+  if (tm_run_failed(&call->run)) return;
+  sqlite3_str *json = sqlite3_str_new(call->context->db);
+  sqlite3_str_appendf(
+      json, "{\"promoted\":%lld,\"rescued\":%lld,\"expired\":%lld,\"fired\":%lld,\"pruned\":%lld",
+      counts->promoted, counts->rescued, counts->expired, counts->fired, counts->pruned);
+  if (has_ends) {
+    sqlite3_str_appendf(json, ",\"discarded\":%lld,\"cancelled\":%lld", counts->discarded,
+                        counts->cancelled);
+  }
+  sqlite3_str_appendchar(json, 1, '}');
+  tm_call_result_json(call, json);
+}
+
+void fn_tick(TmCall *call) {
+  static const char *const names[] = {"limit"};
+  TmOptions options;
+  tm_options_read(&options, call, 0, names, 1);
+  sqlite3_int64 limit = TM_TICK_LIMIT;
+  tm_options_int(&options, 0, 1, 1000000, &limit);
+  tm_options_free(&options);
+  TmTick counts = {0};
+  tm_tick_run(&call->run, limit, &counts);
+  steer_counts(call, &counts, false);
+}
+
+void fn_reconcile(TmCall *call) {
+  TmText worker = tm_args_has(call, 0) ? tm_args_name(call, 0, "worker") : TM_NO_TEXT;
+  TmTick counts = {0};
+  tm_tick_reconcile(&call->run, worker, &counts);
+  steer_counts(call, &counts, true);
+}

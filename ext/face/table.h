@@ -1,0 +1,50 @@
+/* table.h - a virtual table whose rows are made at once, then read.
+ * Owns:    one sqlite3_module for all tables of the extension but the keeper.
+ * Promise: when rows are handed out no statement of ours is open and nothing depends on
+ *          the database any more.
+ * Why:     a statement left open by a cursor holds a snapshot, and on replicated engines
+ *          aborts the leader when the client goes away. */
+#ifndef TM_FACE_TABLE_H
+#define TM_FACE_TABLE_H
+
+#include "store/run.h"
+
+#define TM_TABLE_ARGS_MAX 4
+
+typedef struct TmRows TmRows;
+
+typedef struct TmTable {
+  const char *name;
+  const char *declaration; /* CREATE TABLE x(...); hidden columns, the arguments, last */
+  int columns;             /* without the hidden ones */
+  int min_args, max_args;  /* hidden columns: as many as max_args */
+  bool is_innocuous;       /* may be used in views of a schema that is not trusted */
+  void (*fill)(TmRows *rows, int argc, sqlite3_value **argv); /* NULL: no rows */
+  /* NULL, or what INSERT does; argv are the columns. */
+  int (*insert)(TmContext *context, int argc, sqlite3_value **argv, sqlite3_int64 *rowid,
+                char **message);
+  const char *arguments, *shows, *doc; /* for the reference */
+} TmTable;
+
+extern const TmTable tm_tables[];
+extern const int tm_table_count;
+
+struct TmRows {
+  const TmTable *table;
+  TmRun run;
+  TmValue *cells;  /* owned: data of text and blobs is sqlite3_malloc'ed */
+  int count, room; /* in cells */
+};
+
+/* Append the next cell of the rows; they come row by row, column by column. */
+void tm_rows_add_value(TmRows *rows, sqlite3_value *value);
+void tm_rows_add_text(TmRows *rows, const char *text); /* NULL: NULL */
+
+/* Append a row from the first columns of a statement, and all its rows. */
+void tm_rows_add_row(TmRows *rows, const TmStmt *stmt);
+void tm_rows_add_all(TmRows *rows, TmStmt *stmt);
+
+/* Register all tables on the connection. */
+int tm_table_register(sqlite3 *db, TmContext *context);
+
+#endif

@@ -1,0 +1,179 @@
+/* tables.c - every virtual table there is.
+ * Owns:    tm_tables, and what fills each: tm_claim, tm_history, tm_explain, tm_stats,
+ *          tm_doctor; tm_command is in command.c.
+ * Promise: all but tm_claim and tm_command read only.
+ * Why:     one row here is all that a new table takes; tools/reference prints it. */
+#include "core/claim.h"
+#include "face/args.h"
+#include "face/command.h"
+#include "face/fn_claim.h"
+#include "face/table.h"
+#include "face/verbs.h"
+#include "ops/doctor.h"
+
+/* ---- tm_claim as rows ------------------------------------------------ */
+
+/* The columns are those of claim_take behind its first, the state, in that order. */
+static void claim_add_row(void *arg, TmStmt *row) {
+  TmRows *rows = arg;
+  for (int i = 0; i < rows->table->columns; i++) {
+    tm_rows_add_value(rows, sqlite3_column_value(row->stmt, TM_C_CLAIM_TAKE_ID + i));
+  }
+}
+
+static void claim_rows_run(TmCall *call) {
+  TmClaim claim = {.count = 1, .on_row = claim_add_row, .arg = call->arg};
+  TmQueues queues;
+  tm_args_queues(call, 0, &queues);
+  claim.queues = queues.names;
+  claim.queue_count = queues.count;
+  claim.worker = tm_args_name(call, 1, "worker");
+  if (tm_args_has(call, 2)) claim.count = tm_args_int(call, 2, "count", 0, TM_CLAIM_COUNT_MAX);
+  if (tm_args_has(call, 3)) {
+    claim.lease_ms = tm_args_duration(call, 3, "lease");
+    if (!tm_run_failed(&call->run) && claim.lease_ms < 1) {
+      tm_error_set(&call->run.error, TM_OUT_OF_RANGE, "lease is shorter than 1 ms");
+    }
+  }
+  if (!tm_run_failed(&call->run)) tm_claim_run(&call->run, &claim);
+  tm_args_free_queues(&queues);
+}
+
+static const TmVerb claim_rows_verb = {
+    .name = "claim", .full = "tm_claim", .max_args = 4, .run = claim_rows_run};
+
+static void claim_fill(TmRows *rows, int argc, sqlite3_value **argv) {
+  TmCall call;
+  tm_call_init(&call, rows->run.context, &claim_rows_verb, 0, NULL);
+  call.argv = argv;
+  call.argc = argc;
+  for (int i = 0; i < argc; i++) {
+    if (!argv[i])
+      tm_error_set(&call.run.error, TM_BAD_ARGUMENT, "count is missing, give it before lease");
+  }
+  call.arg = rows;
+  tm_call_execute(&call);
+  if (tm_run_failed(&call.run)) {
+    tm_error_clear(&rows->run.error);
+    rows->run.error = call.run.error;
+    call.run.error.message = NULL;
+  } else if (tm_run_failed(&rows->run)) {
+    rows->count = 0;
+  }
+  tm_call_clear(&call);
+}
+
+/* ---- tables for looking ---------------------------------------------- */
+
+/* The id of tm_history(id) and tm_explain(id). */
+static sqlite3_int64 look_id(TmRows *rows, sqlite3_value **argv) {
+  TmCall call;
+  static const TmVerb nothing = {.full = ""};
+  tm_call_init(&call, rows->run.context, &nothing, 1, argv);
+  call.run.error.subject = rows->table->name;
+  sqlite3_int64 id = tm_args_int(&call, 0, "id", 0, 0x7fffffffffffffffLL);
+  rows->run.error = call.run.error;
+  call.run.error.message = NULL;
+  tm_call_clear(&call);
+  return id;
+}
+
+static void history_fill(TmRows *rows, int argc, sqlite3_value **argv) {
+  (void)argc;
+  sqlite3_int64 id = look_id(rows, argv);
+  tm_run_begin(&rows->run);
+  TmStmt s;
+  tm_stmt_open(&rows->run, TM_Q_HISTORY, &s);
+  tm_stmt_bind_int(&s, TM_P_HISTORY_ID, id);
+  tm_rows_add_all(rows, &s);
+  tm_stmt_close(&s);
+}
+
+static void explain_fill(TmRows *rows, int argc, sqlite3_value **argv) {
+  (void)argc;
+  sqlite3_int64 id = look_id(rows, argv);
+  tm_run_begin(&rows->run);
+  TmStmt s;
+  tm_stmt_open(&rows->run, TM_Q_EXPLAIN, &s);
+  tm_stmt_bind_int(&s, TM_P_EXPLAIN_ID, id);
+  tm_stmt_bind_int(&s, TM_P_EXPLAIN_NOW_MS, rows->run.now_ms);
+  tm_rows_add_all(rows, &s);
+  tm_stmt_close(&s);
+}
+
+static void stats_fill(TmRows *rows, int argc, sqlite3_value **argv) {
+  (void)argc;
+  (void)argv;
+  tm_run_begin(&rows->run);
+  TmStmt s;
+  tm_stmt_open(&rows->run, TM_Q_STATS, &s);
+  tm_stmt_bind_int(&s, TM_P_STATS_NOW_MS, rows->run.now_ms);
+  tm_rows_add_all(rows, &s);
+  tm_stmt_close(&s);
+}
+
+static void doctor_add(void *arg, const char *name, const char *status, const char *detail,
+                       const char *cure) {
+  TmRows *rows = arg;
+  tm_rows_add_text(rows, name);
+  tm_rows_add_text(rows, status);
+  tm_rows_add_text(rows, detail);
+  tm_rows_add_text(rows, cure);
+}
+
+static void doctor_fill(TmRows *rows, int argc, sqlite3_value **argv) {
+  (void)argc;
+  (void)argv;
+  tm_doctor_run(&rows->run, doctor_add, rows);
+}
+
+/* ---- the list -------------------------------------------------------- */
+
+const TmTable tm_tables[] = {
+    /* Not innocuous: both write. */
+    {"tm_command", "CREATE TABLE x(verb, arg1, arg2, arg3, arg4)", 5, 0, 0, false, NULL,
+     tm_command_insert, "", "verb, arg1, arg2, arg3, arg4",
+     "Every verb as DML, for pools, replicas and engines that take a SELECT for a read: `INSERT "
+     "INTO tm_command(verb, arg1, ...)`, the verb being the function's name without tm_ and the "
+     "arguments its arguments in order. A trailing NULL is an argument left out. "
+     "last_insert_rowid() is the id of the task acted on, 0 when there was none to claim. Reads "
+     "as empty."},
+    {"tm_claim",
+     "CREATE TABLE x(id, token, queue, kind, payload, attempt, max_attempts, priority, run_at_ms,"
+     " lease_until_ms, created_ms, worker, tags, metadata, error,"
+     " in_queue HIDDEN, as_worker HIDDEN, max_count HIDDEN, for_lease HIDDEN)",
+     15, 2, 4, false, claim_fill, NULL, "(queue, worker [, count [, lease]])",
+     "id, token, queue, kind, payload, attempt, max_attempts, priority, run_at_ms, "
+     "lease_until_ms, created_ms, worker, tags, metadata, error",
+     "tm_claim as rows, in the order of the claim, for use after BEGIN IMMEDIATE or inside an "
+     "INSERT; on its own `[needs_write_transaction]`. Use it alone in FROM: the inner side of a "
+     "join would claim once for each outer row."},
+    /* Innocuous: they read this schema's tables and nothing else. */
+    {"tm_history",
+     "CREATE TABLE x(id, task_id, from_state, to_state, at_ms, attempt, actor, reason,"
+     " of_task HIDDEN)",
+     8, 1, 1, true, history_fill, NULL, "(id)",
+     "id, task_id, from_state, to_state, at_ms, attempt, actor, reason",
+     "The life of a task: its birth first, then each move. No row for a task that is not there."},
+    {"tm_explain", "CREATE TABLE x(reason, detail, until_ms, cure, of_task HIDDEN)", 4, 1, 1, true,
+     explain_fill, NULL, "(id)", "reason, detail, until_ms, cure",
+     "Why is this task not running: one row for each reason among `scheduled, blocked, retryable, "
+     "running, waiting, cancelling, held, final, queue_paused, behind, ready, no_such_task`."},
+    {"tm_stats",
+     "CREATE TABLE x(queue, paused, scheduled, blocked, available, running, waiting, retryable,"
+     " cancelling, held, completed, cancelled, discarded, oldest_available_ms, completed_1m,"
+     " completed_1h, wait_p50_ms, wait_p95_ms, wait_p99_ms, run_p50_ms, run_p95_ms, run_p99_ms)",
+     22, 0, 0, true, stats_fill, NULL, "",
+     "queue, paused, a column for each state's count, oldest_available_ms, completed_1m, "
+     "completed_1h, wait_p50_ms, wait_p95_ms, wait_p99_ms, run_p50_ms, run_p95_ms, run_p99_ms",
+     "One row a queue. oldest_available_ms is an age; percentiles are of what completed in the "
+     "last "
+     "hour, from when a task might have run to its last claim, and from there to its end. One "
+     "pass over tm_task."},
+    /* Not innocuous: its checks read everything, which a view should not start unseen. */
+    {"tm_doctor", "CREATE TABLE x(name, status, detail, cure)", 4, 0, 0, false, doctor_fill, NULL,
+     "", "name, status, detail, cure",
+     "One row a check; status is `ok`, `warn` or `error`. Works on any database."},
+};
+
+const int tm_table_count = (int)(sizeof tm_tables / sizeof tm_tables[0]);

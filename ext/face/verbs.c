@@ -1,0 +1,129 @@
+/* verbs.c - every verb there is.
+ * Owns:    names, arity, flags and the one-line docs of the reference.
+ * Promise: what stands here is what is registered; tools/reference prints it.
+ * Why:     one fact, one place. */
+#include "face/verbs.h"
+
+#define WRITES 0
+#define READS  TM_VERB_READS
+#define JSON   TM_VERB_IS_JSON
+#define DIRECT TM_VERB_IS_DIRECT_ONLY
+#define PURE   TM_VERB_IS_INNOCUOUS
+#define TRIES  TM_VERB_TRIES_FIRST
+#define SETUP  TM_VERB_SETS_UP
+
+/* name, least and most arguments, flags, function, look before the lock,
+ * arguments, result, doc. A verb that may run from a user's trigger is neither
+ * innocuous nor direct-only: the schema that calls it must be a trusted one. */
+#define VERB(name, min, max, flags, idle, arguments, result, doc)                                  \
+  { #name, "tm_" #name, min, max, flags, fn_##name, idle, arguments, result, doc }
+
+const TmVerb tm_verbs[] = {
+    /* Set-up. Direct-only: no trigger or view of a schema may change the schema. */
+    VERB(init, 0, 0, TRIES | SETUP | DIRECT, NULL, "", "schema version",
+         "Sets the database up: WAL journal (file databases), foreign keys on, all pending "
+         "migrations. Idempotent; waits up to the busy timeout. Refuses inside a transaction where "
+         "the journal mode would have to change `[in_transaction]`. By tm_command it migrates and "
+         "leaves the journal mode as it is."),
+    VERB(migrate, 0, 1, TRIES | SETUP | DIRECT, NULL, "[version]", "schema version",
+         "Migrations up or down to a version (the newest by default, 0 removes all), all or "
+         "nothing, inside the caller's transaction where there is one. Down works on its own or "
+         "in a transaction, not inside another statement `[in_transaction]`. Refuses a database "
+         "newer than the library `[schema_too_new]`, changed migrations `[schema_changed]`, names "
+         "taken by somebody else `[name_taken]`."),
+    VERB(version, 0, 0, READS | SETUP | PURE, NULL, "", "text", "The library's version."),
+
+    /* The life of a task. */
+    VERB(enqueue, 2, 3, TRIES | TM_VERB_SETS_ROWID, NULL, "queue, payload [, options]", "id",
+         "New task; the payload (any SQL value) is stored as given. The queue comes into being "
+         "with its first task, unless queues are strict `[no_such_queue]`. Options: `priority` "
+         "(-32768..32767, higher first), `delay` (duration) or `run_at_ms`, `max_attempts` "
+         "(1..1000000), `backoff` "
+         "(`{\"kind\":\"fixed|linear|exponential\",\"base\":duration,\"max\":duration,\"jitter\":0."
+         ".1}`), "
+         "`lease` (duration), `kind` (text), `tags` (array of text), `metadata` (object), `held` "
+         "(true: set aside at birth). What is left out comes from the queue's row."),
+    VERB(claim, 2, 3, JSON, fn_claim_is_idle, "queue, worker [, options]",
+         "JSON object of the task, NULL when there is none; with `count`, a JSON array",
+         "The best available task becomes running, leased to the worker: priority (higher first), "
+         "then run_at_ms, then id. Promotes what is due and rescues what has lapsed in the queue "
+         "first, at most 256 tasks each. `queue` may be a JSON array of names, first to last. "
+         "Options: `lease` (duration), `count` (0..1000), `id` (this very task, if it is "
+         "available)."),
+    VERB(complete, 2, 3, WRITES, NULL, "id, token [, result]", "`'completed'`",
+         "running or cancelling -> completed; the result (any SQL value) is stored. "
+         "`[no_such_task]`, `[lease_lost]`, `[wrong_state]`."),
+    VERB(fail, 3, 4, WRITES, NULL, "id, token, error [, options]", "the new state",
+         "running -> retryable, after the backoff, or discarded with no attempt left; cancelling "
+         "-> cancelled. The error text is kept in `tm_attempt`, and in the task. Options: `delay` "
+         "(duration, instead of the backoff), `discard` (true: not worth retrying)."),
+    VERB(snooze, 3, 3, WRITES, NULL, "id, token, delay", "`'scheduled'`",
+         "running -> scheduled; the attempt does not count. A cancelling task is cancelled."),
+    VERB(release, 2, 2, WRITES, NULL, "id, token", "`'available'`",
+         "running -> available now; the attempt does not count. For a graceful shutdown. A "
+         "cancelling task is cancelled."),
+    VERB(heartbeat, 2, 3, WRITES, NULL, "id, token [, options]",
+         "`'running'`, or `'cancelling'` when it should stop",
+         "Extends the lease from now. Options: `lease` (duration), `progress` (0..1, null takes it "
+         "away), `note` (text, null takes it away)."),
+    VERB(cancel, 1, 2, WRITES, NULL, "id [, reason]", "the new state",
+         "A waiting task is cancelled; a running one is cancelling, and cancelled once its worker "
+         "fails it, lets go or loses the lease; it may still complete. Cancelling and cancelled "
+         "ones stay as they are."),
+    VERB(retry, 1, 2, WRITES, NULL, "id [, options]", "`'available'`",
+         "discarded, cancelled, retryable or scheduled -> available, with a fresh set of attempts. "
+         "Option: `completed` (true: a completed task too)."),
+    VERB(hold, 1, 1, WRITES, NULL, "id", "`'held'`", "Sets a waiting task aside until tm_unhold."),
+    VERB(unhold, 1, 1, WRITES, NULL, "id", "the new state",
+         "Puts a held task back where it was; where its time came meanwhile, it is available."),
+    VERB(
+        reschedule, 2, 2, WRITES, NULL, "id, when", "the new state",
+        "Moves a scheduled, retryable or available task in time. `when` is a duration from now, or "
+        "`{\"run_at_ms\":...}`. A time that has come makes it available."),
+    VERB(delete, 1, 1, WRITES, NULL, "id", "1",
+         "Removes a final task and what belongs to it. A row of the application that points at it "
+         "is the application's own foreign-key error."),
+    VERB(get, 1, 1, READS | JSON, NULL, "id", "JSON, or NULL",
+         "The task with its payload, result and the errors of its attempts."),
+
+    /* Queues and upkeep. */
+    VERB(pause, 1, 1, WRITES, NULL, "queue", "1",
+         "Nothing is claimed from the queue, by any connection. `[no_such_queue]`."),
+    VERB(resume, 1, 1, WRITES, NULL, "queue", "1", "Ends tm_pause. `[no_such_queue]`."),
+    VERB(tick, 0, 1, JSON, NULL, "[options]",
+         "JSON of counts: `promoted, rescued, expired, fired, pruned`",
+         "One bounded, idempotent round of maintenance over all queues; anyone may call it at any "
+         "time, nobody has to. rescued counts every lease taken back, whatever became of the task. "
+         "Option: `limit` (1..1000000, default 1000)."),
+    VERB(reconcile, 0, 1, JSON, NULL, "[worker]",
+         "JSON of counts: those of tm_tick, and `discarded, cancelled`",
+         "At startup: everything still leased (to that worker, where named) goes back to available "
+         "at once; the attempt counts, and with none left the task is discarded; a cancelling one "
+         "is cancelled. Then a tick. discarded and cancelled are among rescued."),
+    VERB(wait, 2, 2, READS | DIRECT, NULL, "queue, timeout", "1 or 0",
+         "Blocks until something may be claimable, or the time (a duration) is over; holds no "
+         "lock, no statement and no snapshot; interruptible. `queue` may be a JSON array. Refuses "
+         "inside a transaction `[in_transaction]`."),
+
+    /* The clock. */
+    VERB(now, 0, 0, READS | SETUP | PURE, NULL, "", "ms since 1970",
+         "The database's clock: the machine's, unless it is frozen."),
+    VERB(clock_set, 1, 1, DIRECT, NULL, "time_ms", "ms since 1970",
+         "Freezes the clock of the database at a time, for tests: leases, backoff, schedules and "
+         "history follow it on every connection."),
+    VERB(clock_advance, 1, 1, DIRECT, NULL, "duration", "ms since 1970",
+         "Moves the clock ahead, and freezes it where it ran."),
+    VERB(clock_clear, 0, 0, DIRECT, NULL, "", "ms since 1970", "Lets the clock run again."),
+};
+
+const int tm_verb_count = (int)(sizeof tm_verbs / sizeof tm_verbs[0]);
+
+const TmVerb *tm_verbs_find(TmText name) {
+  for (int i = 0; i < tm_verb_count; i++) {
+    if ((int)strlen(tm_verbs[i].name) == name.n &&
+        memcmp(tm_verbs[i].name, name.z, (size_t)name.n) == 0) {
+      return &tm_verbs[i];
+    }
+  }
+  return NULL;
+}

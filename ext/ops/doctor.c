@@ -1,0 +1,239 @@
+/* doctor.c - is everything as it should be?
+ * Owns:    the checks of tm_doctor; those of the schema's content are sql/invariants.sql.
+ * Promise: reads only; works without the schema, and with one that somebody altered: a check
+ *          that cannot run is an error row, not a failure.
+ * Why:     the outages that this project answers were switches in the wrong place: foreign
+ *          keys off, no WAL, no busy timeout. */
+#include "ops/doctor.h"
+
+#include "core/state.h"
+#include "store/migrate.h"
+#include "store/schema.h"
+
+typedef struct Doctor {
+  TmRun *run;
+  TmDoctorRow *row;
+  void *arg;
+} Doctor;
+
+static void doctor_say(const Doctor *doctor, const char *name, bool is_good,
+                       const char *else_status, const char *detail, const char *cure) {
+  doctor->row(doctor->arg, name, is_good ? "ok" : else_status, detail, is_good ? NULL : cure);
+}
+
+/* Say with a detail made on the way; frees it. */
+static void doctor_say_made(const Doctor *doctor, const char *name, bool is_good,
+                            const char *else_status, char *detail, const char *cure) {
+  if (!detail) tm_error_nomem(&doctor->run->error);
+  doctor_say(doctor, name, is_good, else_status, detail ? detail : "", cure);
+  sqlite3_free(detail);
+}
+
+/* A check that failed itself says so; out of memory and interrupts end the whole. */
+static bool doctor_recover(const Doctor *doctor, const char *name) {
+  TmError *error = &doctor->run->error;
+  int rc = error->rc & 0xff;
+  if (rc == SQLITE_OK) return false;
+  if (rc == SQLITE_NOMEM || rc == SQLITE_INTERRUPT || rc == SQLITE_BUSY) return true;
+  TmError said = *error;
+  tm_error_init(error, said.subject);
+  doctor_say(doctor, name, false, "error", said.message ? said.message : sqlite3_errstr(said.rc),
+             "look at the schema: the check could not run");
+  tm_error_clear(&said);
+  return true;
+}
+
+/* ---- the connection -------------------------------------------------- */
+
+static sqlite3_int64 doctor_int(TmRun *run, TmQuery query) {
+  TmStmt s;
+  tm_stmt_open(run, query, &s);
+  sqlite3_int64 value = tm_stmt_row(&s) ? tm_stmt_int(&s, 0) : 0;
+  tm_stmt_close(&s);
+  return value;
+}
+
+static void doctor_switches(const Doctor *doctor) {
+  int is_on = 0;
+  sqlite3_db_config(doctor->run->context->db, SQLITE_DBCONFIG_ENABLE_FKEY, -1, &is_on);
+  doctor_say(doctor, "foreign_keys", is_on, "error",
+             is_on ? "on for this connection" : "off for this connection",
+             "PRAGMA foreign_keys = ON");
+  sqlite3_db_config(doctor->run->context->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, -1, &is_on);
+  doctor_say(doctor, "triggers", is_on, "error",
+             is_on ? "on for this connection" : "off for this connection",
+             "set SQLITE_DBCONFIG_ENABLE_TRIGGER to 1");
+}
+
+static void doctor_journal(const Doctor *doctor) {
+  TmRun *run = doctor->run;
+  const char *file = sqlite3_db_filename(run->context->db, "main");
+  bool is_file = file && file[0];
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_JOURNAL_MODE, &s);
+  char *mode =
+      tm_stmt_row(&s) ? sqlite3_mprintf("%s", tm_stmt_text(&s, TM_C_JOURNAL_MODE_MODE).z) : NULL;
+  tm_stmt_close(&s);
+  bool is_wal = mode && sqlite3_stricmp(mode, "wal") == 0;
+  doctor_say(doctor, "journal_mode", is_wal || !is_file, "error",
+             !is_file ? "in memory, needs no journal"
+             : mode   ? mode
+                      : "unknown",
+             "SELECT tm_init()");
+  sqlite3_free(mode);
+}
+
+static void doctor_waiting(const Doctor *doctor) {
+  sqlite3_int64 timeout_ms = doctor_int(doctor->run, TM_Q_BUSY_TIMEOUT);
+  doctor_say_made(doctor, "busy_timeout", timeout_ms > 0, "warn",
+                  sqlite3_mprintf("%lld ms", timeout_ms), "PRAGMA busy_timeout = 5000");
+  static const char *const levels[] = {"OFF: a power loss may corrupt the file",
+                                       "NORMAL: a power loss may lose the last commits",
+                                       "FULL: commits survive a power loss", "EXTRA"};
+  sqlite3_int64 level = doctor_int(doctor->run, TM_Q_DOCTOR_SYNCHRONOUS) & 3;
+  doctor_say(doctor, "synchronous", level > 0, "warn", levels[level],
+             "PRAGMA synchronous = NORMAL");
+}
+
+/* ---- the schema ------------------------------------------------------ */
+
+static bool doctor_schema(const Doctor *doctor) {
+  int version = tm_schema_version(doctor->run);
+  int newest = tm_schema_newest();
+  if (doctor_recover(doctor, "schema_version")) return false;
+  doctor_say_made(doctor, "schema_version", version == newest, "error",
+                  sqlite3_mprintf("%d, the library's is %d", version, newest),
+                  version < newest ? "SELECT tm_init()" : "update the library");
+  if (version == 0) return false;
+  tm_migrate_check(doctor->run, version);
+  if (!doctor_recover(doctor, "migration_checksums")) {
+    doctor_say(doctor, "migration_checksums", true, "error", "as in the library", NULL);
+  }
+  return version == newest;
+}
+
+static void doctor_objects(const Doctor *doctor) {
+  TmRun *run = doctor->run;
+  const char *missing = NULL;
+  for (int m = 0; m < tm_migration_count; m++) {
+    for (int i = 0; tm_migrations[m].makes[i]; i++) {
+      TmStmt s;
+      tm_stmt_open(run, TM_Q_SCHEMA_OBJECT, &s);
+      tm_stmt_bind_text(&s, TM_P_SCHEMA_OBJECT_NAME, tm_text_of(tm_migrations[m].makes[i]));
+      if (!tm_stmt_row(&s) && !tm_run_failed(run)) missing = tm_migrations[m].makes[i];
+      tm_stmt_close(&s);
+    }
+  }
+  if (doctor_recover(doctor, "schema_objects")) return;
+  doctor_say_made(doctor, "schema_objects", !missing, "error",
+                  missing ? sqlite3_mprintf("%s is missing", missing)
+                          : sqlite3_mprintf("all there"),
+                  "restore it from sql/migrations");
+}
+
+static void doctor_graph(const Doctor *doctor) {
+  sqlite3_int64 states = 0;
+  sqlite3_int64 moves = 0;
+  TmStmt s;
+  tm_stmt_open(doctor->run, TM_Q_DOCTOR_GRAPH, &s);
+  if (tm_stmt_row(&s)) {
+    states = tm_stmt_int(&s, TM_C_DOCTOR_GRAPH_STATES);
+    moves = tm_stmt_int(&s, TM_C_DOCTOR_GRAPH_MOVES);
+  }
+  tm_stmt_close(&s);
+  if (doctor_recover(doctor, "state_graph")) return;
+  int known = 0;
+  for (int from = 0; from < TM_STATE_COUNT; from++) {
+    for (int to = 0; to < TM_STATE_COUNT; to++) {
+      known += tm_state_may_move((TmState)from, (TmState)to);
+    }
+  }
+  doctor_say_made(doctor, "state_graph", states == TM_STATE_COUNT && moves == known, "error",
+                  sqlite3_mprintf("%lld states and %lld moves, the library has %d and %d", states,
+                                  moves, TM_STATE_COUNT, known),
+                  "restore the rows of tm_state and tm_transition from sql/migrations");
+}
+
+static void doctor_foreign_keys(const Doctor *doctor) {
+  TmStmt s;
+  tm_stmt_open(doctor->run, TM_Q_DOCTOR_FOREIGN_KEYS, &s);
+  char *broken = NULL;
+  if (tm_stmt_row(&s)) broken = sqlite3_mprintf("%s", tm_stmt_text(&s, 0).z);
+  tm_stmt_close(&s);
+  if (!doctor_recover(doctor, "foreign_key_check")) {
+    doctor_say(doctor, "foreign_key_check", !broken, "error",
+               broken ? broken : "every reference is there",
+               "PRAGMA foreign_key_check shows all, delete or mend the rows");
+  }
+  sqlite3_free(broken);
+}
+
+static void doctor_invariant(const Doctor *doctor, const TmInvariant *invariant) {
+  TmRun *run = doctor->run;
+  sqlite3_stmt *stmt = NULL;
+  int rc = sqlite3_prepare_v2(run->context->db, invariant->sql, -1, &stmt, NULL);
+  if (rc == SQLITE_OK) rc = sqlite3_step(stmt);
+  char *broken = NULL;
+  if (rc == SQLITE_ROW) {
+    const unsigned char *text = sqlite3_column_text(stmt, 0);
+    broken = sqlite3_mprintf("%s", text ? (const char *)text : "a row");
+  } else {
+    tm_error_sqlite(&run->error, run->context->db, rc);
+  }
+  sqlite3_finalize(stmt);
+  if (!doctor_recover(doctor, invariant->name)) {
+    doctor_say(doctor, invariant->name, !broken, "error", broken ? broken : "holds",
+               "somebody wrote around the rules: mend the row by hand");
+  }
+  sqlite3_free(broken);
+}
+
+/* ---- the tasks ------------------------------------------------------- */
+
+static void doctor_tasks(const Doctor *doctor) {
+  TmRun *run = doctor->run;
+  tm_run_begin(run);
+  doctor_say(doctor, "clock", !run->is_frozen, "warn", run->is_frozen ? "frozen" : "runs",
+             "SELECT tm_clock_clear()");
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_DOCTOR_LAPSED, &s);
+  tm_stmt_bind_int(&s, TM_P_DOCTOR_LAPSED_NOW_MS, run->now_ms);
+  if (tm_stmt_row(&s)) {
+    sqlite3_int64 lapsed = tm_stmt_int(&s, TM_C_DOCTOR_LAPSED_TASKS);
+    sqlite3_int64 since_ms =
+        lapsed ? run->now_ms - tm_stmt_int(&s, TM_C_DOCTOR_LAPSED_OLDEST_MS) : 0;
+    doctor_say_made(doctor, "lapsed_leases", lapsed == 0, "warn",
+                    lapsed ? sqlite3_mprintf("%lld, the oldest for %lld ms", lapsed, since_ms)
+                           : sqlite3_mprintf("none"),
+                    "SELECT tm_tick(), or start a worker");
+  }
+  tm_stmt_close(&s);
+  tm_stmt_open(run, TM_Q_DOCTOR_OLDEST, &s);
+  bool is_row = tm_stmt_row(&s);
+  sqlite3_int64 age_ms = is_row ? run->now_ms - tm_stmt_int(&s, TM_C_DOCTOR_OLDEST_SINCE_MS) : 0;
+  if (!tm_run_failed(run)) {
+    doctor_say_made(doctor, "oldest_waiting_task", age_ms < 3600000, "warn",
+                    is_row ? sqlite3_mprintf("task %lld of queue '%s' waits for %lld ms",
+                                             tm_stmt_int(&s, TM_C_DOCTOR_OLDEST_ID),
+                                             tm_stmt_text(&s, TM_C_DOCTOR_OLDEST_QUEUE).z, age_ms)
+                           : sqlite3_mprintf("none"),
+                    "start a worker for its queue, or SELECT * FROM tm_explain(id)");
+  }
+  tm_stmt_close(&s);
+  doctor_recover(doctor, "tasks");
+}
+
+void tm_doctor_run(TmRun *run, TmDoctorRow *row, void *arg) {
+  Doctor doctor = {run, row, arg};
+  doctor_switches(&doctor);
+  doctor_journal(&doctor);
+  doctor_waiting(&doctor);
+  if (tm_run_failed(run) || !doctor_schema(&doctor) || tm_run_failed(run)) return;
+  doctor_objects(&doctor);
+  doctor_graph(&doctor);
+  doctor_foreign_keys(&doctor);
+  for (int i = 0; i < tm_invariant_count && !tm_run_failed(run); i++) {
+    doctor_invariant(&doctor, &tm_invariants[i]);
+  }
+  if (!tm_run_failed(run)) doctor_tasks(&doctor);
+}

@@ -1,0 +1,136 @@
+/* context.c - the connection's state, and the virtual table that ends it.
+ * Owns:    `tm_keeper`, an empty eponymous table that nobody needs to query.
+ * Promise: its disconnect finalizes every cached statement, before sqlite3_close()
+ *          counts them; after that statements are made and finalized one by one.
+ * Why:     a statement in a function's user data would make close() fail, and no
+ *          cached statement names the keeper, so nothing holds it back. */
+#include "store/context.h"
+
+#include <string.h>
+
+typedef struct Keeper {
+  sqlite3_vtab base;
+  TmContext *context;
+} Keeper;
+
+static int keeper_connect(sqlite3 *db, void *aux, int argc, const char *const *argv,
+                          sqlite3_vtab **out, char **message) {
+  (void)argc;
+  (void)argv;
+  (void)message;
+  *out = NULL;
+  int rc = sqlite3_declare_vtab(db, "CREATE TABLE x(nothing)");
+  if (rc != SQLITE_OK) return rc;
+  Keeper *keeper = sqlite3_malloc64(sizeof *keeper);
+  if (!keeper) return SQLITE_NOMEM;
+  memset(keeper, 0, sizeof *keeper);
+  keeper->context = aux;
+  *out = &keeper->base;
+  return SQLITE_OK;
+}
+
+static int keeper_disconnect(sqlite3_vtab *table) {
+  Keeper *keeper = (Keeper *)table;
+  TmContext *context = keeper->context;
+  context->is_closing = true;
+  context->is_kept = false;
+  for (int i = 0; i < TM_QUERY_COUNT; i++) {
+    sqlite3_finalize(context->cached[i]);
+    context->cached[i] = NULL;
+  }
+  sqlite3_free(keeper);
+  return SQLITE_OK;
+}
+
+static int keeper_best_index(sqlite3_vtab *table, sqlite3_index_info *info) {
+  (void)table;
+  info->estimatedCost = 1;
+  info->estimatedRows = 0;
+  return SQLITE_OK;
+}
+
+static int keeper_open(sqlite3_vtab *table, sqlite3_vtab_cursor **out) {
+  (void)table;
+  *out = sqlite3_malloc64(sizeof **out);
+  if (!*out) return SQLITE_NOMEM;
+  memset(*out, 0, sizeof **out);
+  return SQLITE_OK;
+}
+
+static int keeper_close(sqlite3_vtab_cursor *cursor) {
+  sqlite3_free(cursor);
+  return SQLITE_OK;
+}
+
+static int keeper_filter(sqlite3_vtab_cursor *cursor, int plan, const char *text, int argc,
+                         sqlite3_value **argv) {
+  (void)cursor;
+  (void)plan;
+  (void)text;
+  (void)argc;
+  (void)argv;
+  return SQLITE_OK;
+}
+
+static int keeper_next(sqlite3_vtab_cursor *cursor) {
+  (void)cursor;
+  return SQLITE_OK;
+}
+
+static int keeper_eof(sqlite3_vtab_cursor *cursor) {
+  (void)cursor;
+  return 1;
+}
+
+static int keeper_column(sqlite3_vtab_cursor *cursor, sqlite3_context *out, int column) {
+  (void)cursor;
+  (void)column;
+  sqlite3_result_null(out);
+  return SQLITE_OK;
+}
+
+static int keeper_rowid(sqlite3_vtab_cursor *cursor, sqlite3_int64 *rowid) {
+  (void)cursor;
+  *rowid = 0;
+  return SQLITE_OK;
+}
+
+static const sqlite3_module keeper_module = {
+    .iVersion = 0,
+    .xCreate = NULL, /* eponymous only */
+    .xConnect = keeper_connect,
+    .xBestIndex = keeper_best_index,
+    .xDisconnect = keeper_disconnect,
+    .xDestroy = NULL,
+    .xOpen = keeper_open,
+    .xClose = keeper_close,
+    .xFilter = keeper_filter,
+    .xNext = keeper_next,
+    .xEof = keeper_eof,
+    .xColumn = keeper_column,
+    .xRowid = keeper_rowid,
+};
+
+TmContext *tm_context_open(sqlite3 *db, int *rc) {
+  TmContext *context = sqlite3_malloc64(sizeof *context);
+  if (!context) {
+    *rc = SQLITE_NOMEM;
+    return NULL;
+  }
+  memset(context, 0, sizeof *context);
+  context->db = db;
+  /* On failure SQLite calls the destructor itself. */
+  *rc = sqlite3_create_module_v2(db, "tm_keeper", &keeper_module, context, sqlite3_free);
+  return *rc == SQLITE_OK ? context : NULL;
+}
+
+bool tm_context_keep(TmContext *context) {
+  if (context->is_closing) return false;
+  if (context->is_kept) return true;
+  sqlite3_stmt *stmt = NULL;
+  /* Preparing connects the table; it stays connected when the statement is gone. */
+  int rc = sqlite3_prepare_v2(context->db, tm_query_text[TM_Q_CONTEXT_KEEP], -1, &stmt, NULL);
+  sqlite3_finalize(stmt);
+  context->is_kept = rc == SQLITE_OK;
+  return context->is_kept;
+}

@@ -1,0 +1,33 @@
+/* context.h - what the extension keeps for one connection.
+ * Owns:    the cache of prepared statements and the depth of nested calls.
+ * Promise: freed with the connection; sqlite3_close() never finds a statement
+ *          of ours open; nothing is shared between connections.
+ * Why:     a connected eponymous virtual table, `tm_keeper`, is the one thing that
+ *          SQLite takes down before it looks for open statements at close. */
+#ifndef TM_STORE_CONTEXT_H
+#define TM_STORE_CONTEXT_H
+
+#include "base/sqlite.h"
+#include "queries.h"
+
+#include <stdbool.h>
+
+typedef struct TmContext {
+  sqlite3 *db;
+  int depth;                   /* verbs under way, one inside the other */
+  bool is_kept;                /* the keeper is connected: statements may stay */
+  bool is_closing;             /* the keeper is gone: nothing is cached any more */
+  bool is_busy_queue;          /* the last claim found a task: do not look before the lock */
+  sqlite3_int64 last_stamp_us; /* the newest event id given out */
+  sqlite3_int64 prepared;      /* statements prepared so far, for tests and the benchmark */
+  sqlite3_stmt *cached[TM_QUERY_COUNT]; /* NULL: not prepared, or in use */
+} TmContext;
+
+/* Register the keeper on `db` and make the context that lives as long as it does.
+ * NULL and *rc set on failure. */
+TmContext *tm_context_open(sqlite3 *db, int *rc);
+
+/* Connect the keeper, once. False where that fails: then nothing may be cached. */
+bool tm_context_keep(TmContext *context);
+
+#endif

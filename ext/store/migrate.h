@@ -1,0 +1,36 @@
+/* migrate.h - the schema's versions, applied up and down.
+ * Owns:    tm_migration, and the text of every migration (generated).
+ * Promise: all of the steps asked for, or none; nothing of anybody else is touched.
+ * Why:     the same files serve a plain sqlite3 shell; see tools/migrate. */
+#ifndef TM_STORE_MIGRATE_H
+#define TM_STORE_MIGRATE_H
+
+#include "store/run.h"
+
+typedef struct TmMigration {
+  int version;
+  const char *name;
+  const char *checksum; /* SHA-256 of the .up.sql file, in hex */
+  const char *up;
+  const char *down;
+  const char *const *makes; /* names of the objects that `up` creates, then NULL */
+} TmMigration;
+
+typedef struct TmInvariant {
+  const char *name;
+  const char *sql; /* returns one row for each violation: what, as text */
+} TmInvariant;
+
+extern const TmMigration tm_migrations[];
+extern const int tm_migration_count;
+extern const TmInvariant tm_invariants[];
+extern const int tm_invariant_count;
+
+/* See that nothing forbids going from what is there to `version`; returns the
+ * version that is there, 0 for none. */
+int tm_migrate_check(TmRun *run, int version);
+
+/* Run the steps. The caller sees to it that all of them happen or none. */
+void tm_migrate_run(TmRun *run, int from, int to);
+
+#endif

@@ -1,0 +1,186 @@
+/* run.c - one verb under way: its error, its clock, its statements.
+ * Owns:    the statement cache's only door, and the beginning of every verb.
+ * Promise: a statement leaves the cache while it is used, so a nested call that
+ *          wants the same one finds the place empty and makes its own.
+ * Why:     a busy statement must never be reset under the feet of its user. */
+#include "store/run.h"
+
+#include "base/os.h"
+#include "store/schema.h"
+
+#include <string.h>
+
+/* ---- the run --------------------------------------------------------- */
+
+void tm_run_init(TmRun *run, TmContext *context, const char *subject) {
+  memset(run, 0, sizeof *run);
+  run->context = context;
+  tm_error_init(&run->error, subject);
+}
+
+void tm_run_clear(TmRun *run) {
+  tm_error_clear(&run->error);
+}
+
+void tm_run_begin(TmRun *run) {
+  if (run->has_begun || tm_run_failed(run)) return;
+  TmStmt stmt;
+  tm_stmt_open(run, TM_Q_RUN_BEGIN, &stmt);
+  bool is_current = false;
+  if (tm_stmt_row(&stmt)) {
+    is_current = tm_stmt_int(&stmt, TM_C_RUN_BEGIN_VERSION) == tm_schema_newest();
+    tm_run_now(run, tm_stmt_is_null(&stmt, TM_C_RUN_BEGIN_CLOCK_MS),
+               tm_stmt_int(&stmt, TM_C_RUN_BEGIN_CLOCK_MS));
+    run->has_strict_queues = tm_stmt_int(&stmt, TM_C_RUN_BEGIN_STRICT_QUEUES) != 0;
+  }
+  tm_stmt_close(&stmt);
+  if (!tm_run_failed(run) && !is_current) tm_schema_explain(run);
+  run->has_begun = !tm_run_failed(run);
+}
+
+sqlite3_int64 tm_run_now(TmRun *run, bool is_running, sqlite3_int64 clock_ms) {
+  run->is_frozen = !is_running;
+  run->now_ms = is_running ? tm_os_wall_us() / 1000 : clock_ms;
+  return run->now_ms;
+}
+
+sqlite3_int64 tm_run_stamp(TmRun *run, sqlite3_int64 previous) {
+  TmContext *context = run->context;
+  sqlite3_int64 stamp_us = tm_os_wall_us();
+  if (stamp_us <= context->last_stamp_us) stamp_us = context->last_stamp_us + 1;
+  context->last_stamp_us = stamp_us;
+  return stamp_us > previous ? stamp_us : previous + 1;
+}
+
+void tm_run_dropped(TmRun *run, const char *table) {
+  if (tm_run_failed(run)) return;
+  tm_error_set(&run->error, TM_WRITE_DROPPED,
+               "a write to %s vanished, look for a trigger that raises IGNORE or an authorizer "
+               "that answers it",
+               table);
+}
+
+/* ---- its statements -------------------------------------------------- */
+
+/* "no such table" may mean that nobody ran tm_init(): then say that instead. */
+static void stmt_explain(TmRun *run, int rc) {
+  tm_error_sqlite(&run->error, run->context->db, rc);
+  if (rc != SQLITE_ERROR) return;
+  TmError plain = run->error;
+  tm_error_init(&run->error, plain.subject);
+  tm_schema_explain(run);
+  if (tm_run_failed(run)) {
+    tm_error_clear(&plain);
+  } else {
+    run->error = plain;
+  }
+}
+
+void tm_stmt_open(TmRun *run, TmQuery query, TmStmt *stmt) {
+  stmt->run = run;
+  stmt->query = query;
+  stmt->stmt = NULL;
+  if (tm_run_failed(run)) return;
+  TmContext *context = run->context;
+  stmt->stmt = context->cached[query];
+  context->cached[query] = NULL;
+  if (stmt->stmt) return;
+  int rc = sqlite3_prepare_v3(context->db, tm_query_text[query], -1, SQLITE_PREPARE_PERSISTENT,
+                              &stmt->stmt, NULL);
+  context->prepared++;
+  if (rc == SQLITE_OK) return;
+  stmt->stmt = NULL;
+  stmt_explain(run, rc);
+}
+
+void tm_stmt_close(TmStmt *stmt) {
+  if (!stmt->stmt) return;
+  TmContext *context = stmt->run->context;
+  tm_error_sqlite(&stmt->run->error, context->db, sqlite3_reset(stmt->stmt));
+  sqlite3_clear_bindings(stmt->stmt);
+  if (!context->cached[stmt->query] && tm_context_keep(context)) {
+    context->cached[stmt->query] = stmt->stmt;
+  } else {
+    sqlite3_finalize(stmt->stmt);
+  }
+  stmt->stmt = NULL;
+}
+
+/* A bind fails for want of memory or for a value over SQLite's limits. */
+static void stmt_check(TmStmt *stmt, int rc) {
+  tm_error_sqlite(&stmt->run->error, stmt->run->context->db, rc);
+}
+
+void tm_stmt_bind_null(TmStmt *stmt, int param) {
+  if (stmt->stmt) stmt_check(stmt, sqlite3_bind_null(stmt->stmt, param));
+}
+
+void tm_stmt_bind_int(TmStmt *stmt, int param, sqlite3_int64 value) {
+  if (stmt->stmt) stmt_check(stmt, sqlite3_bind_int64(stmt->stmt, param, value));
+}
+
+void tm_stmt_bind_real(TmStmt *stmt, int param, double value) {
+  if (stmt->stmt) stmt_check(stmt, sqlite3_bind_double(stmt->stmt, param, value));
+}
+
+void tm_stmt_bind_text(TmStmt *stmt, int param, TmText text) {
+  if (!stmt->stmt) return;
+  stmt_check(stmt, sqlite3_bind_text64(stmt->stmt, param, text.z, (sqlite3_uint64)text.n,
+                                       SQLITE_STATIC, SQLITE_UTF8));
+}
+
+void tm_stmt_bind_value(TmStmt *stmt, int param, const TmValue *value) {
+  if (!stmt->stmt) return;
+  sqlite3_uint64 bytes = (sqlite3_uint64)value->n;
+  switch (value->type) {
+  case SQLITE_INTEGER: tm_stmt_bind_int(stmt, param, value->i); break;
+  case SQLITE_FLOAT: tm_stmt_bind_real(stmt, param, value->r); break;
+  case SQLITE_TEXT:
+    stmt_check(stmt, sqlite3_bind_text64(stmt->stmt, param, value->data, bytes, SQLITE_STATIC,
+                                         SQLITE_UTF8));
+    break;
+  case SQLITE_BLOB:
+    /* An empty blob may come with no address, which would bind NULL. */
+    stmt_check(stmt, value->n == 0 ? sqlite3_bind_zeroblob(stmt->stmt, param, 0)
+                                   : sqlite3_bind_blob64(stmt->stmt, param, value->data, bytes,
+                                                         SQLITE_STATIC));
+    break;
+  default: tm_stmt_bind_null(stmt, param);
+  }
+}
+
+void tm_stmt_bind_pointer(TmStmt *stmt, int param, void *pointer, const char *type) {
+  if (stmt->stmt) stmt_check(stmt, sqlite3_bind_pointer(stmt->stmt, param, pointer, type, NULL));
+}
+
+bool tm_stmt_row(TmStmt *stmt) {
+  if (!stmt->stmt || tm_run_failed(stmt->run)) return false;
+  int rc = sqlite3_step(stmt->stmt);
+  if (rc == SQLITE_ROW) return true;
+  if (rc != SQLITE_DONE) tm_error_sqlite(&stmt->run->error, stmt->run->context->db, rc);
+  return false;
+}
+
+void tm_stmt_exec(TmStmt *stmt) {
+  while (tm_stmt_row(stmt)) {
+  }
+  tm_stmt_close(stmt);
+}
+
+bool tm_stmt_is_null(const TmStmt *stmt, int column) {
+  return sqlite3_column_type(stmt->stmt, column) == SQLITE_NULL;
+}
+
+sqlite3_int64 tm_stmt_int(const TmStmt *stmt, int column) {
+  return sqlite3_column_int64(stmt->stmt, column);
+}
+
+double tm_stmt_real(const TmStmt *stmt, int column) {
+  return sqlite3_column_double(stmt->stmt, column);
+}
+
+TmText tm_stmt_text(const TmStmt *stmt, int column) {
+  TmText text = {(const char *)sqlite3_column_text(stmt->stmt, column), 0};
+  text.n = text.z ? sqlite3_column_bytes(stmt->stmt, column) : 0;
+  return text;
+}

@@ -1,0 +1,78 @@
+/* run.h - one verb under way: its error, its clock, its statements.
+ * Owns:    TmRun and TmStmt, which every rule in core/ is given.
+ * Promise: after the first failure every call here is a no-op; a statement that
+ *          is opened is given back by tm_stmt_close() on every path.
+ * Why:     rules read as a list of steps, and check once at the end. */
+#ifndef TM_STORE_RUN_H
+#define TM_STORE_RUN_H
+
+#include "base/error.h"
+#include "base/value.h"
+#include "store/context.h"
+
+typedef struct TmRun {
+  TmContext *context;
+  TmError error;
+  bool has_begun;
+  bool has_strict_queues;
+  bool is_frozen;
+  sqlite3_int64 now_ms;  /* the database's clock; known once the run has begun */
+  sqlite3_int64 task_id; /* the task acted on, for last_insert_rowid(); 0: none */
+} TmRun;
+
+/* ---- the run --------------------------------------------------------- */
+
+void tm_run_init(TmRun *run, TmContext *context, const char *subject);
+void tm_run_clear(TmRun *run);
+static inline bool tm_run_failed(const TmRun *run) {
+  return run->error.rc != SQLITE_OK;
+}
+
+/* Read the clock and the settings, and see that the schema is the library's:
+ * [not_initialized] or [schema_too_new] otherwise. Does its work once. */
+void tm_run_begin(TmRun *run);
+
+/* The same, from a statement that has read the clock itself; returns now_ms. */
+sqlite3_int64 tm_run_now(TmRun *run, bool is_running, sqlite3_int64 clock_ms);
+
+/* An event id: the microsecond of the machine's clock, always above `previous`
+ * and above every id that this connection gave out before. */
+sqlite3_int64 tm_run_stamp(TmRun *run, sqlite3_int64 previous);
+
+/* [write_dropped]: a statement did less than it should, without an error. A trigger that
+ * raises IGNORE does that, and an authorizer that answers SQLITE_IGNORE. */
+void tm_run_dropped(TmRun *run, const char *table);
+
+/* ---- its statements -------------------------------------------------- */
+
+typedef struct TmStmt {
+  TmRun *run;
+  sqlite3_stmt *stmt; /* NULL after a failure */
+  TmQuery query;
+} TmStmt;
+
+/* Take the statement from the cache, or prepare it; inside itself a second one is made. */
+void tm_stmt_open(TmRun *run, TmQuery query, TmStmt *stmt);
+
+/* Reset and give back. A failure of the step before is kept. */
+void tm_stmt_close(TmStmt *stmt);
+
+void tm_stmt_bind_null(TmStmt *stmt, int param);
+void tm_stmt_bind_int(TmStmt *stmt, int param, sqlite3_int64 value);
+void tm_stmt_bind_real(TmStmt *stmt, int param, double value);
+void tm_stmt_bind_text(TmStmt *stmt, int param, TmText text);           /* not copied */
+void tm_stmt_bind_value(TmStmt *stmt, int param, const TmValue *value); /* not copied */
+void tm_stmt_bind_pointer(TmStmt *stmt, int param, void *pointer, const char *type);
+
+/* Step: true when there is a row, false at the end or on failure. */
+bool tm_stmt_row(TmStmt *stmt);
+
+/* Step to the end and give back. */
+void tm_stmt_exec(TmStmt *stmt);
+
+bool tm_stmt_is_null(const TmStmt *stmt, int column);
+sqlite3_int64 tm_stmt_int(const TmStmt *stmt, int column);
+double tm_stmt_real(const TmStmt *stmt, int column);
+TmText tm_stmt_text(const TmStmt *stmt, int column); /* alive until the next step or close */
+
+#endif

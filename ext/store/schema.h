@@ -1,0 +1,19 @@
+/* schema.h - which schema the database has.
+ * Owns:    the question "is this database ours, and of which version".
+ * Promise: reads only. */
+#ifndef TM_STORE_SCHEMA_H
+#define TM_STORE_SCHEMA_H
+
+#include "store/run.h"
+
+/* The version that this library brings. */
+int tm_schema_newest(void);
+
+/* The version that the database has, 0 for none. */
+int tm_schema_version(TmRun *run);
+
+/* Set [not_initialized] or [schema_too_new] where the version is not the newest;
+ * nothing where it is. */
+void tm_schema_explain(TmRun *run);
+
+#endif

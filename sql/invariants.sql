@@ -1,0 +1,82 @@
+-- Invariants: each SELECT returns one row of text for each violation, and so no
+-- row at all in a sound database. tm_doctor runs them, and so does every test.
+
+-- invariant: settings_are_one_row
+SELECT 'tm_setting has ' || count(*) || ' rows' FROM main.tm_setting HAVING count(*) <> 1;
+
+-- invariant: states_are_known
+SELECT 'task ' || id || ' is ' || state
+FROM main.tm_task
+WHERE state NOT IN (SELECT name FROM main.tm_state);
+
+-- invariant: leased_tasks_have_a_worker_and_a_lease
+SELECT 'task ' || id || ' is ' || state || ' with worker ' || quote(worker) || ' until ' || quote(lease_until_ms)
+FROM main.tm_task
+WHERE state IN ('running', 'cancelling')
+  AND (worker IS NULL OR lease_until_ms IS NULL OR token < 1 OR attempt < 1);
+
+-- invariant: only_leased_tasks_have_a_lease
+SELECT 'task ' || id || ' is ' || state || ' and leased until ' || lease_until_ms
+FROM main.tm_task
+WHERE state NOT IN ('running', 'cancelling') AND lease_until_ms IS NOT NULL;
+
+-- invariant: only_final_tasks_are_finished
+SELECT 'task ' || id || ' is ' || state || ' and finished at ' || quote(finished_ms)
+FROM main.tm_task
+WHERE (state IN ('completed', 'cancelled', 'discarded')) <> (finished_ms IS NOT NULL);
+
+-- invariant: only_held_tasks_remember_where_from
+SELECT 'task ' || id || ' is ' || state || ' and held from ' || held_from
+FROM main.tm_task
+WHERE state <> 'held' AND held_from IS NOT NULL;
+
+-- invariant: attempts_are_not_more_than_claims
+SELECT 'task ' || id || ' is at attempt ' || attempt || ' with token ' || token
+FROM main.tm_task
+WHERE attempt > token;
+
+-- invariant: errors_belong_to_claims
+SELECT 'task ' || a.task_id || ' has an error of token ' || a.token || ' and token ' || t.token
+FROM main.tm_attempt AS a
+JOIN main.tm_task AS t ON t.id = a.task_id
+WHERE a.token > t.token OR a.token < 1;
+
+-- invariant: history_is_not_newer_than_the_task
+SELECT 'task ' || e.task_id || ' has event ' || e.id || ' after its newest, ' || t.event_id
+FROM main.tm_event AS e
+JOIN main.tm_task AS t ON t.id = e.task_id
+WHERE e.id > t.event_id;
+
+-- invariant: history_ends_in_the_state_of_the_task
+SELECT 'task ' || t.id || ' is ' || t.state || ' and its history ends in ' || e.to_state
+FROM main.tm_task AS t
+JOIN main.tm_event AS e ON e.task_id = t.id AND e.id = t.event_id
+WHERE e.to_state <> t.state;
+
+-- invariant: history_has_legal_moves_only
+SELECT 'task ' || e.task_id || ' moved from ' || e.from_state || ' to ' || e.to_state
+FROM main.tm_event AS e
+LEFT JOIN main.tm_transition AS m ON m.from_state = e.from_state AND m.to_state = e.to_state
+WHERE m.from_state IS NULL;
+
+-- invariant: history_belongs_to_tasks
+SELECT 'event ' || e.id || ' belongs to task ' || e.task_id || ', which is not there'
+FROM main.tm_event AS e
+LEFT JOIN main.tm_task AS t ON t.id = e.task_id
+WHERE t.id IS NULL;
+
+-- invariant: tags_are_json_arrays_of_text
+SELECT 'task ' || id || ' has tags ' || substr(tags, 1, 40)
+FROM main.tm_task
+WHERE tags IS NOT NULL
+  AND CASE
+    WHEN NOT json_valid(tags) THEN 1
+    WHEN json_type(tags) <> 'array' THEN 1
+    ELSE EXISTS (SELECT 1 FROM json_each(tags) WHERE type <> 'text')
+  END;
+
+-- invariant: metadata_are_json_objects
+SELECT 'task ' || id || ' has metadata ' || substr(metadata, 1, 40)
+FROM main.tm_task
+WHERE metadata IS NOT NULL
+  AND CASE WHEN json_valid(metadata) THEN json_type(metadata) <> 'object' ELSE 1 END;

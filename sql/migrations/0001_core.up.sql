@@ -1,0 +1,347 @@
+-- 0001_core: the state graph, queues, tasks, their history and their errors.
+--
+-- tm_migration comes first, so that whoever applies this file can record it.
+-- Comments stand outside the tables, because SQLite keeps those inside.
+
+CREATE TABLE main.tm_migration (
+  version INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  checksum TEXT NOT NULL,
+  applied_ms INTEGER NOT NULL,
+  CONSTRAINT version_is_positive CHECK (version > 0),
+  CONSTRAINT checksum_is_sha256_in_hex CHECK (length(checksum) = 64)
+) STRICT;
+
+-- One row of facts about the database itself. clock_ms is NULL while the clock
+-- runs, else the frozen time. last_deleted_id keeps ids from being used again
+-- after the newest task was deleted: a token is worth nothing on a new task.
+CREATE TABLE main.tm_setting (
+  id INTEGER PRIMARY KEY,
+  strict_queues INTEGER NOT NULL DEFAULT 0,
+  clock_ms INTEGER,
+  last_deleted_id INTEGER NOT NULL DEFAULT 0,
+  CONSTRAINT settings_are_one_row CHECK (id = 1),
+  CONSTRAINT strict_queues_is_0_or_1 CHECK (strict_queues IN (0, 1)),
+  CONSTRAINT clock_is_between_1970_and_9999 CHECK (clock_ms BETWEEN 0 AND 253402300799999)
+) STRICT;
+INSERT INTO main.tm_setting (id) VALUES (1);
+
+CREATE TABLE main.tm_state (
+  name TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  meaning TEXT NOT NULL,
+  CONSTRAINT state_is_unique PRIMARY KEY (name),
+  CONSTRAINT state_kind_is_known CHECK (kind IN ('waits', 'leased', 'final'))
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE main.tm_transition (
+  from_state TEXT NOT NULL,
+  to_state TEXT NOT NULL,
+  made_by TEXT NOT NULL,
+  CONSTRAINT transition_is_unique PRIMARY KEY (from_state, to_state),
+  CONSTRAINT transition_starts_in_a_state FOREIGN KEY (from_state) REFERENCES tm_state (name),
+  CONSTRAINT transition_ends_in_a_state FOREIGN KEY (to_state) REFERENCES tm_state (name),
+  CONSTRAINT transition_changes_the_state CHECK (from_state <> to_state)
+) STRICT, WITHOUT ROWID;
+
+-- begin generated from states.txt
+INSERT INTO main.tm_state (name, kind, meaning)
+VALUES
+  ('scheduled', 'waits', 'waits for its time'),
+  ('blocked', 'waits', 'waits for other tasks'),
+  ('available', 'waits', 'may be claimed'),
+  ('running', 'leased', 'is leased to a worker'),
+  ('waiting', 'waits', 'sleeps or waits for an event'),
+  ('retryable', 'waits', 'failed and waits out its backoff'),
+  ('cancelling', 'leased', 'runs, and was asked to stop'),
+  ('held', 'waits', 'was set aside by a person'),
+  ('completed', 'final', 'done'),
+  ('cancelled', 'final', 'called off'),
+  ('discarded', 'final', 'attempts exhausted, expired, or not worth retrying');
+
+INSERT INTO main.tm_transition (from_state, to_state, made_by)
+VALUES
+  ('scheduled', 'available', 'its time came, tm_retry or tm_reschedule'),
+  ('scheduled', 'held', 'tm_hold'),
+  ('scheduled', 'cancelled', 'tm_cancel'),
+  ('scheduled', 'discarded', 'expired'),
+  ('scheduled', 'blocked', 'a dependency was added'),
+  ('blocked', 'available', 'the last dependency was met'),
+  ('blocked', 'scheduled', 'the last dependency was met, its time has not come'),
+  ('blocked', 'held', 'tm_hold, or a dependency failed'),
+  ('blocked', 'cancelled', 'tm_cancel, or a dependency failed'),
+  ('blocked', 'discarded', 'expired'),
+  ('available', 'running', 'tm_claim'),
+  ('available', 'scheduled', 'tm_reschedule'),
+  ('available', 'held', 'tm_hold'),
+  ('available', 'cancelled', 'tm_cancel'),
+  ('available', 'discarded', 'expired'),
+  ('available', 'blocked', 'a dependency was added'),
+  ('running', 'completed', 'tm_complete'),
+  ('running', 'retryable', 'tm_fail'),
+  ('running', 'discarded', 'tm_fail, or the lease lapsed with no attempt left'),
+  ('running', 'scheduled', 'tm_snooze'),
+  ('running', 'available', 'tm_release, or the lease lapsed'),
+  ('running', 'waiting', 'a durable step sleeps'),
+  ('running', 'cancelling', 'tm_cancel'),
+  ('waiting', 'available', 'its event or its time came'),
+  ('waiting', 'held', 'tm_hold'),
+  ('waiting', 'cancelled', 'tm_cancel'),
+  ('waiting', 'discarded', 'expired'),
+  ('retryable', 'available', 'its time came, tm_retry or tm_reschedule'),
+  ('retryable', 'held', 'tm_hold'),
+  ('retryable', 'cancelled', 'tm_cancel'),
+  ('retryable', 'discarded', 'expired'),
+  ('cancelling', 'completed', 'tm_complete: the work was done all the same'),
+  ('cancelling', 'cancelled', 'the worker stopped, or the lease lapsed'),
+  ('held', 'scheduled', 'tm_unhold'),
+  ('held', 'blocked', 'tm_unhold'),
+  ('held', 'available', 'tm_unhold'),
+  ('held', 'waiting', 'tm_unhold'),
+  ('held', 'retryable', 'tm_unhold'),
+  ('held', 'cancelled', 'tm_cancel'),
+  ('held', 'discarded', 'expired'),
+  ('completed', 'available', 'tm_retry with the option completed'),
+  ('cancelled', 'available', 'tm_retry'),
+  ('discarded', 'available', 'tm_retry');
+-- end generated from states.txt
+
+CREATE TABLE main.tm_queue (
+  name TEXT NOT NULL,
+  paused INTEGER NOT NULL DEFAULT 0,
+  history INTEGER NOT NULL DEFAULT 1,
+  priority INTEGER NOT NULL DEFAULT 0,
+  max_attempts INTEGER NOT NULL DEFAULT 20,
+  lease_ms INTEGER NOT NULL DEFAULT 60000,
+  backoff_kind TEXT NOT NULL DEFAULT 'exponential',
+  backoff_base_ms INTEGER NOT NULL DEFAULT 10000,
+  backoff_max_ms INTEGER NOT NULL DEFAULT 3600000,
+  backoff_jitter REAL NOT NULL DEFAULT 0.1,
+  CONSTRAINT queue_is_unique PRIMARY KEY (name),
+  CONSTRAINT queue_name_is_1_to_255_bytes CHECK (length(CAST(name AS BLOB)) BETWEEN 1 AND 255),
+  CONSTRAINT queue_paused_is_0_or_1 CHECK (paused IN (0, 1)),
+  CONSTRAINT queue_history_is_0_or_1 CHECK (history IN (0, 1)),
+  CONSTRAINT queue_priority_is_in_range CHECK (priority BETWEEN -32768 AND 32767),
+  CONSTRAINT queue_max_attempts_is_in_range CHECK (max_attempts BETWEEN 1 AND 1000000),
+  CONSTRAINT queue_lease_is_in_range CHECK (lease_ms BETWEEN 1 AND 3153600000000),
+  CONSTRAINT queue_backoff_kind_is_known CHECK (backoff_kind IN ('fixed', 'linear', 'exponential')),
+  CONSTRAINT queue_backoff_base_is_in_range CHECK (backoff_base_ms BETWEEN 0 AND 3153600000000),
+  CONSTRAINT queue_backoff_max_is_in_range CHECK (backoff_max_ms BETWEEN 0 AND 3153600000000),
+  CONSTRAINT queue_backoff_jitter_is_0_to_1 CHECK (backoff_jitter BETWEEN 0 AND 1)
+) STRICT, WITHOUT ROWID;
+
+-- A task. Short columns stand before wide ones. NULL in lease_ms and backoff_*
+-- means: what the queue says. worker is who holds the lease, and after that who
+-- held it last until maintenance or an operator moves the task. event_id is the
+-- id of the newest row of its history; a change of state that leaves it as it
+-- was is one made by hand. phase, sort_key and sort_ms are the one index over
+-- the tasks that a claim looks at: 0 may be claimed (best priority first, then
+-- oldest), 1 waits for a time, 2 is leased until a time. The checks on JSON are
+-- shallow because SQLite 3.40 refuses json_valid() in a schema that is not
+-- trusted; invariants.sql has the whole check.
+CREATE TABLE main.tm_task (
+  id INTEGER PRIMARY KEY,
+  queue TEXT NOT NULL,
+  state TEXT NOT NULL,
+  priority INTEGER NOT NULL DEFAULT 0,
+  run_at_ms INTEGER NOT NULL,
+  created_ms INTEGER NOT NULL,
+  attempt INTEGER NOT NULL DEFAULT 0,
+  max_attempts INTEGER NOT NULL DEFAULT 20,
+  token INTEGER NOT NULL DEFAULT 0,
+  lease_until_ms INTEGER,
+  event_id INTEGER NOT NULL DEFAULT 0,
+  started_ms INTEGER,
+  finished_ms INTEGER,
+  progress REAL,
+  worker TEXT,
+  kind TEXT,
+  held_from TEXT,
+  lease_ms INTEGER,
+  backoff_kind TEXT,
+  backoff_base_ms INTEGER,
+  backoff_max_ms INTEGER,
+  backoff_jitter REAL,
+  reason TEXT,
+  note TEXT,
+  tags TEXT,
+  metadata TEXT,
+  error TEXT,
+  result ANY,
+  payload ANY,
+  phase INTEGER GENERATED ALWAYS AS (
+    CASE state
+      WHEN 'available' THEN 0
+      WHEN 'running' THEN 2
+      WHEN 'scheduled' THEN 1
+      WHEN 'retryable' THEN 1
+      WHEN 'waiting' THEN 1
+      WHEN 'cancelling' THEN 2
+    END
+  ) VIRTUAL,
+  sort_key INTEGER GENERATED ALWAYS AS (
+    CASE state
+      WHEN 'available' THEN -priority
+      WHEN 'running' THEN lease_until_ms
+      WHEN 'cancelling' THEN lease_until_ms
+      ELSE run_at_ms
+    END
+  ) VIRTUAL,
+  sort_ms INTEGER GENERATED ALWAYS AS (
+    CASE state WHEN 'available' THEN run_at_ms END
+  ) VIRTUAL,
+  CONSTRAINT task_is_in_a_queue FOREIGN KEY (queue) REFERENCES tm_queue (name),
+  CONSTRAINT task_is_in_a_known_state FOREIGN KEY (state) REFERENCES tm_state (name),
+  CONSTRAINT task_was_held_in_a_known_state FOREIGN KEY (held_from) REFERENCES tm_state (name),
+  CONSTRAINT task_id_is_positive CHECK (id > 0),
+  CONSTRAINT leased_task_has_worker_lease_and_token CHECK (
+    state NOT IN ('running', 'cancelling')
+    OR (worker IS NOT NULL AND lease_until_ms IS NOT NULL AND token > 0 AND attempt > 0)
+  ),
+  CONSTRAINT task_priority_is_in_range CHECK (priority BETWEEN -32768 AND 32767),
+  CONSTRAINT task_run_at_is_between_1970_and_9999 CHECK (run_at_ms BETWEEN 0 AND 253402300799999),
+  CONSTRAINT task_attempt_is_not_negative CHECK (attempt >= 0),
+  CONSTRAINT task_max_attempts_is_in_range CHECK (max_attempts BETWEEN 1 AND 1000000),
+  CONSTRAINT task_token_is_not_negative CHECK (token >= 0),
+  CONSTRAINT task_lease_ends_between_1970_and_9999 CHECK (lease_until_ms BETWEEN 0 AND 253402300799999),
+  CONSTRAINT task_progress_is_0_to_1 CHECK (progress BETWEEN 0 AND 1),
+  CONSTRAINT task_worker_is_1_to_255_bytes CHECK (length(CAST(worker AS BLOB)) BETWEEN 1 AND 255),
+  CONSTRAINT task_kind_is_1_to_255_bytes CHECK (length(CAST(kind AS BLOB)) BETWEEN 1 AND 255),
+  CONSTRAINT task_lease_is_in_range CHECK (lease_ms BETWEEN 1 AND 3153600000000),
+  CONSTRAINT task_backoff_kind_is_known CHECK (backoff_kind IN ('fixed', 'linear', 'exponential')),
+  CONSTRAINT task_backoff_base_is_in_range CHECK (backoff_base_ms BETWEEN 0 AND 3153600000000),
+  CONSTRAINT task_backoff_max_is_in_range CHECK (backoff_max_ms BETWEEN 0 AND 3153600000000),
+  CONSTRAINT task_backoff_jitter_is_0_to_1 CHECK (backoff_jitter BETWEEN 0 AND 1),
+  CONSTRAINT task_tags_look_like_a_json_array CHECK (tags GLOB '[[]*[]]'),
+  CONSTRAINT task_metadata_looks_like_a_json_object CHECK (metadata GLOB '{*}')
+) STRICT;
+
+CREATE INDEX main.tm_task_live ON tm_task (queue, phase, sort_key, sort_ms) WHERE phase IS NOT NULL;
+
+-- The history, stored beside its task: (task_id, id) costs one page a move where
+-- a table in order of time with an index by task would cost two. id is the
+-- microsecond of the move, raised where needed so that it always rises.
+CREATE TABLE main.tm_event (
+  id INTEGER NOT NULL,
+  task_id INTEGER NOT NULL,
+  from_state TEXT NOT NULL,
+  to_state TEXT NOT NULL,
+  at_ms INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  actor TEXT,
+  reason TEXT,
+  CONSTRAINT event_is_unique PRIMARY KEY (task_id, id),
+  CONSTRAINT event_belongs_to_a_task FOREIGN KEY (task_id) REFERENCES tm_task (id) ON DELETE CASCADE,
+  CONSTRAINT event_is_a_legal_move FOREIGN KEY (from_state, to_state) REFERENCES tm_transition (from_state, to_state)
+) STRICT, WITHOUT ROWID;
+
+-- The error of each attempt that failed. The token tells attempts apart also
+-- after tm_retry has started a fresh set.
+CREATE TABLE main.tm_attempt (
+  task_id INTEGER NOT NULL,
+  token INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  worker TEXT,
+  started_ms INTEGER,
+  failed_ms INTEGER NOT NULL,
+  error TEXT,
+  CONSTRAINT attempt_is_unique PRIMARY KEY (task_id, token),
+  CONSTRAINT attempt_belongs_to_a_task FOREIGN KEY (task_id) REFERENCES tm_task (id) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+-- A plain client has foreign keys off: the graph is held by a trigger as well.
+CREATE TRIGGER main.tm_task_moves_legally
+BEFORE UPDATE OF state ON tm_task
+WHEN OLD.state IS NOT NEW.state
+  AND NOT EXISTS (
+    SELECT 1 FROM tm_transition WHERE from_state = OLD.state AND to_state = NEW.state
+  )
+BEGIN
+  SELECT RAISE(ABORT, 'tm_task: tm_transition has no move from the old state to the new one [wrong_state]');
+END;
+
+CREATE TRIGGER main.tm_task_keeps_its_id
+BEFORE UPDATE OF id ON tm_task
+WHEN OLD.id IS NOT NEW.id
+BEGIN
+  SELECT RAISE(ABORT, 'tm_task: the id of a task does not change [bad_argument]');
+END;
+
+-- The history of what the verbs do. The verb has set event_id, reason and worker.
+CREATE TRIGGER main.tm_task_keeps_history
+AFTER UPDATE OF state ON tm_task
+WHEN OLD.state IS NOT NEW.state
+  AND OLD.event_id IS NOT NEW.event_id
+  AND (SELECT history FROM tm_queue WHERE name = NEW.queue)
+BEGIN
+  INSERT INTO tm_event (id, task_id, from_state, to_state, at_ms, attempt, actor, reason)
+  VALUES (
+    NEW.event_id,
+    NEW.id,
+    OLD.state,
+    NEW.state,
+    coalesce((SELECT clock_ms FROM tm_setting WHERE id = 1), NEW.event_id / 1000),
+    NEW.attempt,
+    CASE WHEN NEW.state <> 'cancelling' THEN NEW.worker END,
+    NEW.reason
+  );
+END;
+
+-- A legal move made by hand: its row in the history, and the columns that belong
+-- to the state. julianday() counts in steps of a millisecond.
+CREATE TRIGGER main.tm_task_keeps_history_by_hand
+AFTER UPDATE OF state ON tm_task
+WHEN OLD.state IS NOT NEW.state AND OLD.event_id IS NEW.event_id
+BEGIN
+  UPDATE tm_task
+  SET
+    event_id = max(
+      OLD.event_id + 1,
+      CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER) * 1000
+    ),
+    lease_until_ms = CASE WHEN NEW.state IN ('running', 'cancelling') THEN NEW.lease_until_ms END,
+    finished_ms = CASE
+      WHEN NEW.state IN ('completed', 'cancelled', 'discarded') THEN coalesce(
+        (SELECT clock_ms FROM tm_setting WHERE id = 1),
+        CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)
+      )
+    END,
+    held_from = CASE WHEN NEW.state = 'held' THEN OLD.state END,
+    reason = 'by hand'
+  WHERE id = NEW.id;
+  INSERT INTO tm_event (id, task_id, from_state, to_state, at_ms, attempt, actor, reason)
+  SELECT
+    t.event_id,
+    t.id,
+    OLD.state,
+    NEW.state,
+    coalesce((SELECT clock_ms FROM tm_setting WHERE id = 1), t.event_id / 1000),
+    t.attempt,
+    NULL,
+    t.reason
+  FROM tm_task AS t
+  WHERE t.id = NEW.id AND (SELECT history FROM tm_queue WHERE name = t.queue);
+END;
+
+CREATE TRIGGER main.tm_task_ids_are_used_once
+AFTER DELETE ON tm_task
+WHEN OLD.id > coalesce((SELECT max(id) FROM tm_task), 0)
+BEGIN
+  UPDATE tm_setting SET last_deleted_id = max(last_deleted_id, OLD.id) WHERE id = 1;
+END;
+
+-- With foreign keys off nothing cascades: the plain client's delete does the same.
+CREATE TRIGGER main.tm_task_takes_its_rows_along
+BEFORE DELETE ON tm_task
+BEGIN
+  SELECT RAISE(ABORT, 'tm_task: a leased task is not deleted, its worker would lose it [wrong_state]')
+  WHERE OLD.state IN ('running', 'cancelling');
+  DELETE FROM tm_event WHERE task_id = OLD.id;
+  DELETE FROM tm_attempt WHERE task_id = OLD.id;
+END;
+
+CREATE TRIGGER main.tm_setting_is_kept
+BEFORE DELETE ON tm_setting
+BEGIN
+  SELECT RAISE(ABORT, 'tm_setting: the row of settings is not deleted [bad_argument]');
+END;

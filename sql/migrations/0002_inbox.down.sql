@@ -1,0 +1,2 @@
+-- The tasks stay; only the way in without the extension goes.
+DROP VIEW main.tm_inbox;

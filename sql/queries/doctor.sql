@@ -1,0 +1,31 @@
+-- What tm_doctor asks beside sql/invariants.sql.
+
+-- name: doctor_foreign_keys
+-- columns: detail
+SELECT m.name || ' has a row that points at no row of ' || f.parent
+FROM main.sqlite_schema AS m
+CROSS JOIN pragma_foreign_key_check(m.name, 'main') AS f
+WHERE m.type = 'table' AND m.name GLOB 'tm_*'
+LIMIT 1;
+
+-- name: doctor_synchronous
+-- columns: level
+PRAGMA main.synchronous;
+
+-- name: doctor_graph
+-- columns: states moves
+SELECT (SELECT count(*) FROM main.tm_state), (SELECT count(*) FROM main.tm_transition);
+
+-- name: doctor_lapsed
+-- columns: tasks oldest_ms
+SELECT count(*), min(lease_until_ms)
+FROM main.tm_task
+WHERE state IN ('running', 'cancelling') AND lease_until_ms <= :now_ms;
+
+-- name: doctor_oldest
+-- columns: id queue since_ms
+SELECT id, queue, max(run_at_ms, created_ms)
+FROM main.tm_task
+WHERE state = 'available'
+ORDER BY max(run_at_ms, created_ms)
+LIMIT 1;

@@ -1,0 +1,209 @@
+-- What the tables for looking show. All of it reads only.
+
+-- name: history
+-- columns: id task_id from_state to_state at_ms attempt actor reason
+SELECT
+  0 AS id,
+  t.id AS task_id,
+  NULL AS from_state,
+  coalesce((SELECT from_state FROM main.tm_event WHERE task_id = t.id ORDER BY id LIMIT 1), t.state) AS to_state,
+  t.created_ms AS at_ms,
+  0 AS attempt,
+  NULL AS actor,
+  'created' AS reason
+FROM main.tm_task AS t
+WHERE t.id = :id
+UNION ALL
+SELECT id, task_id, from_state, to_state, at_ms, attempt, actor, reason
+FROM main.tm_event
+WHERE task_id = :id
+ORDER BY id;
+
+-- Each branch is one reason. A waiting task whose time has come is as good as
+-- available: the next claim brings it back.
+-- name: explain
+-- columns: reason detail until_ms cure
+WITH
+  task AS (
+    SELECT t.*, q.paused AS is_paused, t.run_at_ms <= :now_ms AS is_due
+    FROM main.tm_task AS t
+    JOIN main.tm_queue AS q ON q.name = t.queue
+    WHERE t.id = :id
+  ),
+  ahead (n) AS (
+    SELECT count(*)
+    FROM (
+      SELECT 1
+      FROM task
+      CROSS JOIN main.tm_task AS other INDEXED BY tm_task_live
+        ON other.queue = task.queue
+        AND other.phase = 0
+        AND (other.sort_key, other.sort_ms, other.id) < (-task.priority, task.run_at_ms, task.id)
+      WHERE task.state = 'available'
+      LIMIT 1000
+    )
+  )
+SELECT
+  'no_such_task' AS reason,
+  'no task ' || :id AS detail,
+  NULL AS until_ms,
+  'see tm_task for those there are' AS cure
+WHERE NOT EXISTS (SELECT 1 FROM task)
+UNION ALL
+SELECT
+  state,
+  CASE state
+    WHEN 'scheduled' THEN 'its time has not come'
+    ELSE 'attempt ' || attempt || ' of ' || max_attempts || ' failed: ' || coalesce(error, 'no error was given')
+  END,
+  run_at_ms,
+  'wait, or SELECT tm_retry(' || id || ')'
+FROM task
+WHERE state IN ('scheduled', 'retryable') AND NOT is_due
+UNION ALL
+SELECT 'blocked', 'waits for other tasks', NULL, 'finish what it waits for'
+FROM task
+WHERE state = 'blocked'
+UNION ALL
+SELECT 'waiting', 'sleeps or waits for an event', run_at_ms, 'wait, or send the event'
+FROM task
+WHERE state = 'waiting'
+UNION ALL
+SELECT
+  state,
+  CASE
+    WHEN lease_until_ms <= :now_ms THEN 'the lease of ' || worker || ' has lapsed'
+    WHEN state = 'running' THEN worker || ' works on it, attempt ' || attempt || ' of ' || max_attempts
+    ELSE worker || ' was asked to stop'
+  END,
+  lease_until_ms,
+  CASE
+    WHEN lease_until_ms <= :now_ms THEN 'the next claim or SELECT tm_tick() takes it back'
+    WHEN state = 'running' THEN 'none needed'
+    ELSE 'wait for the worker, or for the end of its lease'
+  END
+FROM task
+WHERE state IN ('running', 'cancelling')
+UNION ALL
+SELECT 'held', 'was set aside', NULL, 'SELECT tm_unhold(' || id || ')'
+FROM task
+WHERE state = 'held'
+UNION ALL
+SELECT
+  'final',
+  'is ' || state || coalesce(': ' || reason, ''),
+  NULL,
+  CASE
+    WHEN state = 'completed' THEN 'SELECT tm_retry(' || id || ', ''{"completed":true}'') runs it again'
+    ELSE 'SELECT tm_retry(' || id || ')'
+  END
+FROM task
+WHERE state IN ('completed', 'cancelled', 'discarded')
+UNION ALL
+SELECT
+  'queue_paused',
+  'queue ' || queue || ' is paused',
+  NULL,
+  'SELECT tm_resume(''' || replace(queue, '''', '''''') || ''')'
+FROM task
+WHERE is_paused AND state NOT IN ('running', 'cancelling', 'completed', 'cancelled', 'discarded')
+UNION ALL
+SELECT
+  'behind',
+  iif(ahead.n = 1000, 'at least 1000', ahead.n) || iif(ahead.n = 1, ' task is', ' tasks are') || ' ahead of it',
+  NULL,
+  'add workers, or raise its priority'
+FROM task, ahead
+WHERE state = 'available' AND NOT is_paused AND ahead.n > 0
+UNION ALL
+SELECT
+  'ready',
+  iif(state = 'available', 'the next claim of its queue gets it', 'its time has come, the next claim of its queue brings it back'),
+  NULL,
+  'start a worker for queue ' || queue
+FROM task, ahead
+WHERE NOT is_paused
+  AND ((state = 'available' AND ahead.n = 0) OR (state IN ('scheduled', 'retryable') AND is_due));
+
+-- One pass over the tasks. Times are of what completed in the last hour; a wait
+-- is from when the task might have run to its last claim.
+-- name: stats
+-- columns: queue paused scheduled blocked available running waiting retryable cancelling held completed cancelled discarded oldest_available_ms completed_1m completed_1h wait_p50_ms wait_p95_ms wait_p99_ms run_p50_ms run_p95_ms run_p99_ms
+WITH
+  done AS (
+    SELECT
+      queue,
+      max(0, started_ms - max(run_at_ms, created_ms)) AS wait_ms,
+      max(0, finished_ms - started_ms) AS run_ms
+    FROM main.tm_task
+    WHERE state = 'completed' AND finished_ms > :now_ms - 3600000 AND started_ms IS NOT NULL
+  ),
+  ranked AS (
+    SELECT
+      queue,
+      wait_ms,
+      run_ms,
+      row_number() OVER (PARTITION BY queue ORDER BY wait_ms) AS wait_rank,
+      row_number() OVER (PARTITION BY queue ORDER BY run_ms) AS run_rank,
+      count(*) OVER (PARTITION BY queue) AS n
+    FROM done
+  ),
+  spread AS (
+    SELECT
+      queue,
+      min(wait_ms) FILTER (WHERE wait_rank >= 0.50 * n) AS wait_p50_ms,
+      min(wait_ms) FILTER (WHERE wait_rank >= 0.95 * n) AS wait_p95_ms,
+      min(wait_ms) FILTER (WHERE wait_rank >= 0.99 * n) AS wait_p99_ms,
+      min(run_ms) FILTER (WHERE run_rank >= 0.50 * n) AS run_p50_ms,
+      min(run_ms) FILTER (WHERE run_rank >= 0.95 * n) AS run_p95_ms,
+      min(run_ms) FILTER (WHERE run_rank >= 0.99 * n) AS run_p99_ms
+    FROM ranked
+    GROUP BY queue
+  ),
+  counted AS (
+    SELECT
+      queue,
+      count(*) FILTER (WHERE state = 'scheduled') AS scheduled,
+      count(*) FILTER (WHERE state = 'blocked') AS blocked,
+      count(*) FILTER (WHERE state = 'available') AS available,
+      count(*) FILTER (WHERE state = 'running') AS running,
+      count(*) FILTER (WHERE state = 'waiting') AS waiting,
+      count(*) FILTER (WHERE state = 'retryable') AS retryable,
+      count(*) FILTER (WHERE state = 'cancelling') AS cancelling,
+      count(*) FILTER (WHERE state = 'held') AS held,
+      count(*) FILTER (WHERE state = 'completed') AS completed,
+      count(*) FILTER (WHERE state = 'cancelled') AS cancelled,
+      count(*) FILTER (WHERE state = 'discarded') AS discarded,
+      max(0, :now_ms - min(max(run_at_ms, created_ms)) FILTER (WHERE state = 'available')) AS oldest_available_ms,
+      count(*) FILTER (WHERE state = 'completed' AND finished_ms > :now_ms - 60000) AS completed_1m,
+      count(*) FILTER (WHERE state = 'completed' AND finished_ms > :now_ms - 3600000) AS completed_1h
+    FROM main.tm_task
+    GROUP BY queue
+  )
+SELECT
+  q.name,
+  q.paused,
+  coalesce(c.scheduled, 0),
+  coalesce(c.blocked, 0),
+  coalesce(c.available, 0),
+  coalesce(c.running, 0),
+  coalesce(c.waiting, 0),
+  coalesce(c.retryable, 0),
+  coalesce(c.cancelling, 0),
+  coalesce(c.held, 0),
+  coalesce(c.completed, 0),
+  coalesce(c.cancelled, 0),
+  coalesce(c.discarded, 0),
+  c.oldest_available_ms,
+  coalesce(c.completed_1m, 0),
+  coalesce(c.completed_1h, 0),
+  s.wait_p50_ms,
+  s.wait_p95_ms,
+  s.wait_p99_ms,
+  s.run_p50_ms,
+  s.run_p95_ms,
+  s.run_p99_ms
+FROM main.tm_queue AS q
+LEFT JOIN counted AS c ON c.queue = q.name
+LEFT JOIN spread AS s ON s.queue = q.name
+ORDER BY q.name;

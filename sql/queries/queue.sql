@@ -1,0 +1,20 @@
+-- Queues.
+
+-- name: queue_exists
+SELECT 1 FROM main.tm_queue WHERE name = :name;
+
+-- name: queue_names
+-- columns: name
+SELECT name FROM main.tm_queue ORDER BY name LIMIT 10000;
+
+-- name: queue_create
+-- columns: name
+INSERT INTO main.tm_queue (name) VALUES (:name) RETURNING name;
+
+-- name: queue_set_paused
+-- columns: paused
+UPDATE main.tm_queue SET paused = :paused WHERE name = :name RETURNING paused;
+
+-- name: queue_next
+-- columns: name
+SELECT name FROM main.tm_queue WHERE name > :after ORDER BY name LIMIT 1;

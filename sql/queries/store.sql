@@ -1,0 +1,81 @@
+-- What the store itself asks.
+
+-- The keeper is connected by this statement being prepared.
+-- name: context_keep
+SELECT 1 FROM main.tm_keeper;
+
+-- The atomic scope: SQLite keeps a statement journal for INSERT ... SELECT into a
+-- virtual table, so whatever its xUpdate writes is kept whole or undone whole.
+-- name: scope_enter
+INSERT INTO main.tm_command (verb) SELECT :call;
+
+-- The beginning of every verb.
+-- name: run_begin
+-- columns: clock_ms strict_queues version
+SELECT
+  clock_ms,
+  strict_queues,
+  (SELECT max(version) FROM main.tm_migration)
+FROM main.tm_setting
+WHERE id = 1;
+
+-- Ours is the table with our constraint; somebody else's tm_migration is a name taken.
+-- name: schema_exists
+SELECT 1 FROM main.sqlite_schema
+WHERE type = 'table' AND name = 'tm_migration' AND sql GLOB '*checksum_is_sha256_in_hex*';
+
+-- name: schema_version
+-- columns: version
+SELECT coalesce(max(version), 0) FROM main.tm_migration;
+
+-- name: schema_applied
+-- columns: version checksum
+SELECT version, checksum FROM main.tm_migration ORDER BY version;
+
+-- name: schema_object
+-- columns: type
+SELECT type FROM main.sqlite_schema WHERE lower(name) = lower(:name);
+
+-- Tables of the database that hide a virtual table of the library.
+-- name: schema_shadows
+-- columns: name
+SELECT s.name
+FROM main.sqlite_schema AS s
+JOIN pragma_module_list AS m ON lower(s.name) = lower(m.name)
+WHERE m.name GLOB 'tm_*'
+LIMIT 1;
+
+-- name: migration_record
+INSERT INTO main.tm_migration (version, name, checksum, applied_ms)
+VALUES (:version, :name, :checksum, :applied_ms);
+
+-- name: migration_forget
+DELETE FROM main.tm_migration WHERE version = :version;
+
+-- name: journal_mode
+-- columns: mode
+PRAGMA main.journal_mode;
+
+-- name: journal_wal
+-- columns: mode
+PRAGMA main.journal_mode = WAL;
+
+-- name: busy_timeout
+-- columns: ms
+PRAGMA busy_timeout;
+
+-- Steps a write that writes nothing: under a failure that sticks (out of memory, an
+-- interrupt) SQLite then rolls the transaction back, where ROLLBACK TO cannot run.
+-- name: savepoint_break
+DELETE FROM main.tm_migration WHERE 0;
+
+-- The only transaction control in the extension, for tm_migrate on its way down:
+-- DROP TABLE works under a bare SELECT only, and there a savepoint works too.
+-- name: savepoint_open
+SAVEPOINT tm_migrate;
+
+-- name: savepoint_undo
+ROLLBACK TO tm_migrate;
+
+-- name: savepoint_release
+RELEASE tm_migrate;

@@ -1,0 +1,90 @@
+-- One task: read it, move it, remove it.
+
+-- name: task_load
+-- columns: state held_from history token attempt max_attempts run_at_ms lease_until_ms event_id lease_ms backoff_kind backoff_base_ms backoff_max_ms backoff_jitter
+SELECT
+  t.state,
+  t.held_from,
+  q.history,
+  t.token,
+  t.attempt,
+  t.max_attempts,
+  t.run_at_ms,
+  t.lease_until_ms,
+  t.event_id,
+  coalesce(t.lease_ms, q.lease_ms),
+  coalesce(t.backoff_kind, q.backoff_kind),
+  coalesce(t.backoff_base_ms, q.backoff_base_ms),
+  coalesce(t.backoff_max_ms, q.backoff_max_ms),
+  coalesce(t.backoff_jitter, q.backoff_jitter)
+FROM main.tm_task AS t
+CROSS JOIN main.tm_queue AS q ON q.name = t.queue
+WHERE t.id = :id;
+
+-- Every move but the two that are worth a statement of their own, claim_take and
+-- finish_complete.
+-- name: task_move
+-- columns: state
+UPDATE main.tm_task
+SET
+  state = :state,
+  run_at_ms = :run_at_ms,
+  attempt = :attempt,
+  event_id = :event_id,
+  lease_until_ms = :lease_until_ms,
+  finished_ms = :finished_ms,
+  held_from = :held_from,
+  worker = iif(:keeps_worker, worker, NULL),
+  reason = :reason,
+  error = coalesce(:error, error)
+WHERE id = :id
+RETURNING state;
+
+-- name: task_set_run_at
+-- columns: state
+UPDATE main.tm_task SET run_at_ms = :run_at_ms WHERE id = :id RETURNING state;
+
+-- name: task_delete
+-- columns: id
+DELETE FROM main.tm_task WHERE id = :id RETURNING id;
+
+-- name: task_row
+-- columns: id queue state kind payload priority run_at_ms attempt max_attempts worker token lease_until_ms progress note result error reason created_ms started_ms finished_ms tags metadata
+SELECT
+  id,
+  queue,
+  state,
+  kind,
+  payload,
+  priority,
+  run_at_ms,
+  attempt,
+  max_attempts,
+  worker,
+  token,
+  lease_until_ms,
+  progress,
+  note,
+  result,
+  error,
+  reason,
+  created_ms,
+  started_ms,
+  finished_ms,
+  tags,
+  metadata
+FROM main.tm_task
+WHERE id = :id;
+
+-- name: task_errors
+-- columns: attempt token worker started_ms failed_ms error
+SELECT
+  attempt,
+  token,
+  worker,
+  started_ms,
+  failed_ms,
+  error
+FROM main.tm_attempt
+WHERE task_id = :id
+ORDER BY token;
