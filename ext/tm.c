@@ -19,12 +19,17 @@ SQLITE_EXTENSION_INIT1
 #define TM_EXPORT __attribute__((visibility("default")))
 #endif
 
-/* A call that prepares is a function that is there. It reads no schema. */
+/* A call that prepares is a function that is there. Neither statement reads the schema; the
+ * second takes the error of the first off the connection, where sqlite3_open() would find it
+ * when this is an auto-extension. */
 static bool tm_is_loaded(sqlite3 *db) {
   sqlite3_stmt *stmt = NULL;
-  int rc = sqlite3_prepare_v2(db, "SELECT tm_version()", -1, &stmt, NULL);
+  bool is_loaded = sqlite3_prepare_v2(db, "SELECT tm_version()", -1, &stmt, NULL) == SQLITE_OK;
   sqlite3_finalize(stmt);
-  return rc == SQLITE_OK;
+  if (is_loaded) return true;
+  sqlite3_prepare_v2(db, "SELECT 1", -1, &stmt, NULL);
+  sqlite3_finalize(stmt);
+  return false;
 }
 
 TM_EXPORT int sqlite3_tm_init(sqlite3 *db, char **message, const sqlite3_api_routines *api) {

@@ -10,11 +10,7 @@
 #ifndef TM_H
 #define TM_H
 
-#ifdef SQLITE_CORE
-#include "sqlite3.h"
-#else
-#include "sqlite3ext.h"
-#endif
+#include <sqlite3.h>
 
 #define TM_VERSION "0.1.0"
 

@@ -20,11 +20,6 @@ SELECT 'task ' || id || ' is ' || state || ' and leased until ' || lease_until_m
 FROM main.tm_task
 WHERE state NOT IN ('running', 'cancelling') AND lease_until_ms IS NOT NULL;
 
--- invariant: only_final_tasks_are_finished
-SELECT 'task ' || id || ' is ' || state || ' and finished at ' || quote(finished_ms)
-FROM main.tm_task
-WHERE (state IN ('completed', 'cancelled', 'discarded')) <> (finished_ms IS NOT NULL);
-
 -- invariant: only_held_tasks_remember_where_from
 SELECT 'task ' || id || ' is ' || state || ' and held from ' || held_from
 FROM main.tm_task
@@ -42,16 +37,31 @@ JOIN main.tm_task AS t ON t.id = a.task_id
 WHERE a.token > t.token OR a.token < 1;
 
 -- invariant: history_is_not_newer_than_the_task
-SELECT 'task ' || e.task_id || ' has event ' || e.id || ' after its newest, ' || t.event_id
+SELECT 'task ' || e.task_id || ' has event ' || e.id || ' after its newest, ' || quote(t.event_id)
 FROM main.tm_event AS e
 JOIN main.tm_task AS t ON t.id = e.task_id
-WHERE e.id > t.event_id;
+WHERE e.id > coalesce(t.event_id, 0) OR e.move > t.moves;
+
+-- invariant: history_starts_at_an_event_of_the_task
+SELECT 'task ' || t.id || ' says that its newest event is ' || t.event_id
+FROM main.tm_task AS t
+LEFT JOIN main.tm_event AS e ON e.id = t.event_id
+WHERE t.event_id IS NOT NULL AND e.task_id IS NOT t.id;
 
 -- invariant: history_ends_in_the_state_of_the_task
 SELECT 'task ' || t.id || ' is ' || t.state || ' and its history ends in ' || e.to_state
 FROM main.tm_task AS t
-JOIN main.tm_event AS e ON e.task_id = t.id AND e.id = t.event_id
-WHERE e.to_state <> t.state;
+JOIN main.tm_event AS e ON e.id = t.event_id
+WHERE e.move = t.moves AND e.to_state <> t.state;
+
+-- Each event but the newest of a task is the one before exactly one other.
+-- invariant: history_is_one_chain
+SELECT 'event ' || id || ' of task ' || task_id || ' follows ' || quote(previous_id) || ' and not ' || quote(before_id)
+FROM (
+  SELECT id, task_id, previous_id, lag(id) OVER (PARTITION BY task_id ORDER BY id) AS before_id
+  FROM main.tm_event
+)
+WHERE previous_id IS NOT before_id;
 
 -- invariant: history_has_legal_moves_only
 SELECT 'task ' || e.task_id || ' moved from ' || e.from_state || ' to ' || e.to_state

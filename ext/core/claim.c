@@ -64,10 +64,8 @@ bool tm_claim_may_find(TmRun *run, const TmClaim *claim) {
   return false;
 }
 
-/* The id of the best available task of the queue, or of `wanted` where it is one; 0 for none.
- * *event_id is that of its last move. */
-static sqlite3_int64 claim_choose(TmRun *run, TmText queue, sqlite3_int64 wanted,
-                                  sqlite3_int64 *event_id) {
+/* The id of the best available task of the queue, or of `wanted` where it is one; 0 for none. */
+static sqlite3_int64 claim_choose(TmRun *run, TmText queue, sqlite3_int64 wanted) {
   TmStmt s;
   tm_stmt_open(run, wanted ? TM_Q_CLAIM_WANTED : TM_Q_CLAIM_BEST, &s);
   if (wanted) {
@@ -77,16 +75,13 @@ static sqlite3_int64 claim_choose(TmRun *run, TmText queue, sqlite3_int64 wanted
     tm_stmt_bind_text(&s, TM_P_CLAIM_BEST_QUEUE, queue);
   }
   sqlite3_int64 id = 0;
-  if (tm_stmt_row(&s)) {
-    id = tm_stmt_int(&s, TM_C_CLAIM_BEST_ID);
-    *event_id = tm_stmt_int(&s, TM_C_CLAIM_BEST_EVENT_ID);
-  }
+  if (tm_stmt_row(&s)) id = tm_stmt_int(&s, TM_C_CLAIM_BEST_ID);
   tm_stmt_close(&s);
   return id;
 }
 
 static void claim_take(TmRun *run, const TmClaim *claim, TmText queue, bool has_history,
-                       sqlite3_int64 id, sqlite3_int64 event_id) {
+                       sqlite3_int64 id) {
   TmWrite write;
   tm_task_write_open(run, TM_Q_CLAIM_TAKE, &write);
   TmStmt *s = &write.stmt;
@@ -95,7 +90,6 @@ static void claim_take(TmRun *run, const TmClaim *claim, TmText queue, bool has_
   tm_stmt_bind_text(s, TM_P_CLAIM_TAKE_WORKER, claim->worker);
   tm_stmt_bind_int(s, TM_P_CLAIM_TAKE_NOW_MS, run->now_ms);
   if (claim->lease_ms) tm_stmt_bind_int(s, TM_P_CLAIM_TAKE_LEASE_MS, claim->lease_ms);
-  tm_stmt_bind_int(s, TM_P_CLAIM_TAKE_EVENT_ID, tm_run_stamp(run, event_id));
   if (tm_task_write_row(&write, TM_C_CLAIM_TAKE_STATE, TM_RUNNING)) {
     run->task_id = id;
     claim->on_row(claim->arg, s);
@@ -113,10 +107,9 @@ static sqlite3_int64 claim_from(TmRun *run, const TmClaim *claim, TmText queue,
   if (probe_is_lapsed(&probe)) tm_tick_rescue(run, queue, CLAIM_UPKEEP_LIMIT, &counts);
   sqlite3_int64 claimed = 0;
   while (claimed < limit && !tm_run_failed(run)) {
-    sqlite3_int64 event_id = 0;
-    sqlite3_int64 id = claim_choose(run, queue, claim->id, &event_id);
+    sqlite3_int64 id = claim_choose(run, queue, claim->id);
     if (id == 0) break;
-    claim_take(run, claim, queue, probe.has_history, id, event_id);
+    claim_take(run, claim, queue, probe.has_history, id);
     claimed++;
   }
   return claimed;

@@ -27,7 +27,6 @@ void tm_finish_complete(TmRun *run, sqlite3_int64 id, sqlite3_int64 token, const
   TmStmt *s = &write.stmt;
   tm_stmt_bind_int(s, TM_P_FINISH_COMPLETE_ID, id);
   tm_stmt_bind_int(s, TM_P_FINISH_COMPLETE_NOW_MS, run->now_ms);
-  tm_stmt_bind_int(s, TM_P_FINISH_COMPLETE_EVENT_ID, tm_run_stamp(run, task.event_id));
   tm_stmt_bind_value(s, TM_P_FINISH_COMPLETE_RESULT, result);
   tm_task_write_row(&write, TM_C_FINISH_COMPLETE_STATE, TM_COMPLETED);
   tm_task_write_close(&write, task.has_history);

@@ -21,7 +21,6 @@ void tm_task_load(TmRun *run, sqlite3_int64 id, TmTask *task) {
     task->max_attempts = tm_stmt_int(&s, TM_C_TASK_LOAD_MAX_ATTEMPTS);
     task->run_at_ms = tm_stmt_int(&s, TM_C_TASK_LOAD_RUN_AT_MS);
     task->lease_until_ms = tm_stmt_int(&s, TM_C_TASK_LOAD_LEASE_UNTIL_MS);
-    task->event_id = tm_stmt_int(&s, TM_C_TASK_LOAD_EVENT_ID);
     task->lease_ms = tm_stmt_int(&s, TM_C_TASK_LOAD_LEASE_MS);
     TmText kind = tm_stmt_text(&s, TM_C_TASK_LOAD_BACKOFF_KIND);
     task->backoff_kind = kind.n > 0 ? kind.z[0] : 'e';
@@ -76,17 +75,16 @@ bool tm_task_write_row(TmWrite *write, int column, TmState to) {
 void tm_task_write_close(TmWrite *write, bool has_history) {
   TmRun *run = write->stmt.run;
   tm_stmt_exec(&write->stmt);
-  /* SQLite counts when the statement ends: the task, and the row that its trigger wrote. */
+  /* SQLite counts when the statement ends: the task, and where history is kept its row there
+   * and the task's pointer to it. */
   sqlite3_int64 changes = sqlite3_total_changes64(run->context->db) - write->changes_before;
-  if (changes < (has_history ? 2 : 1)) tm_run_dropped(run, changes < 1 ? "tm_task" : "tm_event");
+  if (changes < (has_history ? 3 : 1)) tm_run_dropped(run, changes < 1 ? "tm_task" : "tm_event");
 }
 
 void tm_task_move(TmRun *run, TmTask *task, TmState to, TmActor actor, TmText reason,
                   TmText error) {
   if (tm_run_failed(run)) return;
   bool is_leased = tm_state_is_leased(to);
-  bool is_final = tm_state_is_final(to);
-  task->event_id = tm_run_stamp(run, task->event_id);
   task->held_from = to == TM_HELD ? task->state : TM_STATE_COUNT;
 
   TmWrite write;
@@ -97,9 +95,8 @@ void tm_task_move(TmRun *run, TmTask *task, TmState to, TmActor actor, TmText re
   tm_stmt_bind_text(s, TM_P_TASK_MOVE_STATE, tm_text_of(name));
   tm_stmt_bind_int(s, TM_P_TASK_MOVE_RUN_AT_MS, task->run_at_ms);
   tm_stmt_bind_int(s, TM_P_TASK_MOVE_ATTEMPT, task->attempt);
-  tm_stmt_bind_int(s, TM_P_TASK_MOVE_EVENT_ID, task->event_id);
+  tm_stmt_bind_int(s, TM_P_TASK_MOVE_NOW_MS, run->now_ms);
   if (is_leased) tm_stmt_bind_int(s, TM_P_TASK_MOVE_LEASE_UNTIL_MS, task->lease_until_ms);
-  if (is_final) tm_stmt_bind_int(s, TM_P_TASK_MOVE_FINISHED_MS, run->now_ms);
   if (to == TM_HELD) {
     tm_stmt_bind_text(s, TM_P_TASK_MOVE_HELD_FROM, tm_text_of(tm_state_name(task->held_from)));
   }

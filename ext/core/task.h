@@ -18,9 +18,8 @@ typedef struct TmTask {
   sqlite3_int64 max_attempts;
   sqlite3_int64 run_at_ms;
   sqlite3_int64 lease_until_ms; /* 0: none */
-  sqlite3_int64 event_id;
-  sqlite3_int64 lease_ms; /* the task's own, or its queue's */
-  int backoff_kind;       /* first letter of the name: f, l or e */
+  sqlite3_int64 lease_ms;       /* the task's own, or its queue's */
+  int backoff_kind;             /* first letter of the name: f, l or e */
   sqlite3_int64 backoff_base_ms;
   sqlite3_int64 backoff_max_ms;
   double backoff_jitter;
@@ -40,7 +39,7 @@ void tm_task_need_state(TmRun *run, const TmTask *task, TmStateSet takes);
 
 /* Change the state, and write the task's times, attempt and error with it. The
  * caller has set run_at_ms, attempt and max_attempts; what belongs to the new state (lease,
- * finish, held_from, event) is set here. `error` absent leaves the last one. */
+ * held_from) is set here. `error` absent leaves the last one. */
 void tm_task_move(TmRun *run, TmTask *task, TmState to, TmActor actor, TmText reason, TmText error);
 
 /* A write that says by `RETURNING state` what it did, in two looks, because an authorizer or

@@ -19,7 +19,7 @@ static int keeper_connect(sqlite3 *db, void *aux, int argc, const char *const *a
   (void)argv;
   (void)message;
   *out = NULL;
-  int rc = sqlite3_declare_vtab(db, "CREATE TABLE x(nothing)");
+  int rc = sqlite3_declare_vtab(db, "CREATE TABLE x(unused)");
   if (rc != SQLITE_OK) return rc;
   Keeper *keeper = sqlite3_malloc64(sizeof *keeper);
   if (!keeper) return SQLITE_NOMEM;

@@ -18,11 +18,11 @@ static const TmMigration *migrate_find(int version) {
 static void migrate_check_applied(TmRun *run) {
   TmStmt s;
   tm_stmt_open(run, TM_Q_SCHEMA_APPLIED, &s);
-  while (tm_stmt_row(&s)) {
+  for (int next = 1; tm_stmt_row(&s); next++) {
     int version = (int)tm_stmt_int(&s, TM_C_SCHEMA_APPLIED_VERSION);
     TmText checksum = tm_stmt_text(&s, TM_C_SCHEMA_APPLIED_CHECKSUM);
     const TmMigration *known = migrate_find(version);
-    if (known && checksum.z && strcmp(known->checksum, checksum.z) == 0) continue;
+    if (version == next && known && checksum.z && strcmp(known->checksum, checksum.z) == 0) continue;
     tm_error_set(&run->error, TM_SCHEMA_CHANGED,
                  "migration %d was applied from another text than this library's, use the version "
                  "of the library that made the database",

@@ -44,14 +44,6 @@ sqlite3_int64 tm_run_now(TmRun *run, bool is_running, sqlite3_int64 clock_ms) {
   return run->now_ms;
 }
 
-sqlite3_int64 tm_run_stamp(TmRun *run, sqlite3_int64 previous) {
-  TmContext *context = run->context;
-  sqlite3_int64 stamp_us = tm_os_wall_us();
-  if (stamp_us <= context->last_stamp_us) stamp_us = context->last_stamp_us + 1;
-  context->last_stamp_us = stamp_us;
-  return stamp_us > previous ? stamp_us : previous + 1;
-}
-
 void tm_run_dropped(TmRun *run, const char *table) {
   if (tm_run_failed(run)) return;
   tm_error_set(&run->error, TM_WRITE_DROPPED,

@@ -35,10 +35,6 @@ void tm_run_begin(TmRun *run);
 /* The same, from a statement that has read the clock itself; returns now_ms. */
 sqlite3_int64 tm_run_now(TmRun *run, bool is_running, sqlite3_int64 clock_ms);
 
-/* An event id: the microsecond of the machine's clock, always above `previous`
- * and above every id that this connection gave out before. */
-sqlite3_int64 tm_run_stamp(TmRun *run, sqlite3_int64 previous);
-
 /* [write_dropped]: a statement did less than it should, without an error. A trigger that
  * raises IGNORE does that, and an authorizer that answers SQLITE_IGNORE. */
 void tm_run_dropped(TmRun *run, const char *table);

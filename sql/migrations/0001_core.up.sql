@@ -13,13 +13,15 @@ CREATE TABLE main.tm_migration (
 ) STRICT;
 
 -- One row of facts about the database itself. clock_ms is NULL while the clock
--- runs, else the frozen time. last_deleted_id keeps ids from being used again
--- after the newest task was deleted: a token is worth nothing on a new task.
+-- runs, else the frozen time. last_deleted_* keep ids from being used again after
+-- the newest row was deleted: an old token must be worth nothing on a new task,
+-- and who follows the history by id must miss nothing.
 CREATE TABLE main.tm_setting (
   id INTEGER PRIMARY KEY,
   strict_queues INTEGER NOT NULL DEFAULT 0,
   clock_ms INTEGER,
-  last_deleted_id INTEGER NOT NULL DEFAULT 0,
+  last_deleted_task_id INTEGER NOT NULL DEFAULT 0,
+  last_deleted_event_id INTEGER NOT NULL DEFAULT 0,
   CONSTRAINT settings_are_one_row CHECK (id = 1),
   CONSTRAINT strict_queues_is_0_or_1 CHECK (strict_queues IN (0, 1)),
   CONSTRAINT clock_is_between_1970_and_9999 CHECK (clock_ms BETWEEN 0 AND 253402300799999)
@@ -132,13 +134,15 @@ CREATE TABLE main.tm_queue (
 
 -- A task. Short columns stand before wide ones. NULL in lease_ms and backoff_*
 -- means: what the queue says. worker is who holds the lease, and after that who
--- held it last until maintenance or an operator moves the task. event_id is the
--- id of the newest row of its history; a change of state that leaves it as it
--- was is one made by hand. phase, sort_key and sort_ms are the one index over
--- the tasks that a claim looks at: 0 may be claimed (best priority first, then
--- oldest), 1 waits for a time, 2 is leased until a time. The checks on JSON are
+-- held it last until maintenance or an operator moves the task. moves counts its
+-- changes of state; one that leaves the count as it was is one made by hand.
+-- moved_ms is when the last was made, event_id its row in the history. phase,
+-- sort_key and sort_ms are the one index over the tasks that a claim looks at: 0
+-- may be claimed (best priority first, then oldest), 1 waits for a time, 2 is
+-- leased until a time. The checks on JSON are
 -- shallow because SQLite 3.40 refuses json_valid() in a schema that is not
--- trusted; invariants.sql has the whole check.
+-- trusted; invariants.sql has the whole check. No IN with three values or more is
+-- in it: SQLite builds a table in memory for each, at every write.
 CREATE TABLE main.tm_task (
   id INTEGER PRIMARY KEY,
   queue TEXT NOT NULL,
@@ -150,9 +154,10 @@ CREATE TABLE main.tm_task (
   max_attempts INTEGER NOT NULL DEFAULT 20,
   token INTEGER NOT NULL DEFAULT 0,
   lease_until_ms INTEGER,
-  event_id INTEGER NOT NULL DEFAULT 0,
+  moves INTEGER NOT NULL DEFAULT 0,
+  moved_ms INTEGER NOT NULL,
   started_ms INTEGER,
-  finished_ms INTEGER,
+  event_id INTEGER,
   progress REAL,
   worker TEXT,
   kind TEXT,
@@ -169,6 +174,13 @@ CREATE TABLE main.tm_task (
   error TEXT,
   result ANY,
   payload ANY,
+  finished_ms INTEGER GENERATED ALWAYS AS (
+    CASE state
+      WHEN 'completed' THEN moved_ms
+      WHEN 'cancelled' THEN moved_ms
+      WHEN 'discarded' THEN moved_ms
+    END
+  ) VIRTUAL,
   phase INTEGER GENERATED ALWAYS AS (
     CASE state
       WHEN 'available' THEN 0
@@ -200,6 +212,7 @@ CREATE TABLE main.tm_task (
   ),
   CONSTRAINT task_priority_is_in_range CHECK (priority BETWEEN -32768 AND 32767),
   CONSTRAINT task_run_at_is_between_1970_and_9999 CHECK (run_at_ms BETWEEN 0 AND 253402300799999),
+  CONSTRAINT task_moves_are_not_negative CHECK (moves >= 0),
   CONSTRAINT task_attempt_is_not_negative CHECK (attempt >= 0),
   CONSTRAINT task_max_attempts_is_in_range CHECK (max_attempts BETWEEN 1 AND 1000000),
   CONSTRAINT task_token_is_not_negative CHECK (token >= 0),
@@ -208,7 +221,9 @@ CREATE TABLE main.tm_task (
   CONSTRAINT task_worker_is_1_to_255_bytes CHECK (length(CAST(worker AS BLOB)) BETWEEN 1 AND 255),
   CONSTRAINT task_kind_is_1_to_255_bytes CHECK (length(CAST(kind AS BLOB)) BETWEEN 1 AND 255),
   CONSTRAINT task_lease_is_in_range CHECK (lease_ms BETWEEN 1 AND 3153600000000),
-  CONSTRAINT task_backoff_kind_is_known CHECK (backoff_kind IN ('fixed', 'linear', 'exponential')),
+  CONSTRAINT task_backoff_kind_is_known CHECK (
+    backoff_kind = 'fixed' OR backoff_kind = 'linear' OR backoff_kind = 'exponential'
+  ),
   CONSTRAINT task_backoff_base_is_in_range CHECK (backoff_base_ms BETWEEN 0 AND 3153600000000),
   CONSTRAINT task_backoff_max_is_in_range CHECK (backoff_max_ms BETWEEN 0 AND 3153600000000),
   CONSTRAINT task_backoff_jitter_is_0_to_1 CHECK (backoff_jitter BETWEEN 0 AND 1),
@@ -218,22 +233,25 @@ CREATE TABLE main.tm_task (
 
 CREATE INDEX main.tm_task_live ON tm_task (queue, phase, sort_key, sort_ms) WHERE phase IS NOT NULL;
 
--- The history, stored beside its task: (task_id, id) costs one page a move where
--- a table in order of time with an index by task would cost two. id is the
--- microsecond of the move, raised where needed so that it always rises.
+-- The history: a table that only grows at its end, which costs one page a move.
+-- An index by task would cost a second one, so the rows of a task are a chain
+-- instead: tm_task.event_id is the newest, previous_id the one before. For the
+-- same reason task_id is no foreign key (SQLite would look through the whole table
+-- for each task deleted): two triggers below do what it would do. move is the
+-- task's count of moves, and so tells whether history was kept without a gap.
 CREATE TABLE main.tm_event (
-  id INTEGER NOT NULL,
+  id INTEGER PRIMARY KEY,
   task_id INTEGER NOT NULL,
+  previous_id INTEGER,
+  move INTEGER NOT NULL,
   from_state TEXT NOT NULL,
   to_state TEXT NOT NULL,
   at_ms INTEGER NOT NULL,
   attempt INTEGER NOT NULL,
   actor TEXT,
   reason TEXT,
-  CONSTRAINT event_is_unique PRIMARY KEY (task_id, id),
-  CONSTRAINT event_belongs_to_a_task FOREIGN KEY (task_id) REFERENCES tm_task (id) ON DELETE CASCADE,
   CONSTRAINT event_is_a_legal_move FOREIGN KEY (from_state, to_state) REFERENCES tm_transition (from_state, to_state)
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- The error of each attempt that failed. The token tells attempts apart also
 -- after tm_retry has started a fresh set.
@@ -267,77 +285,123 @@ BEGIN
   SELECT RAISE(ABORT, 'tm_task: the id of a task does not change [bad_argument]');
 END;
 
--- The history of what the verbs do. The verb has set event_id, reason and worker.
+-- The history of what the verbs do. A verb has counted the move, and set its time,
+-- its reason and its worker.
 CREATE TRIGGER main.tm_task_keeps_history
 AFTER UPDATE OF state ON tm_task
 WHEN OLD.state IS NOT NEW.state
-  AND OLD.event_id IS NOT NEW.event_id
+  AND OLD.moves IS NOT NEW.moves
   AND (SELECT history FROM tm_queue WHERE name = NEW.queue)
 BEGIN
-  INSERT INTO tm_event (id, task_id, from_state, to_state, at_ms, attempt, actor, reason)
+  INSERT INTO tm_event (id, task_id, previous_id, move, from_state, to_state, at_ms, attempt, actor, reason)
   VALUES (
-    NEW.event_id,
+    max(
+      coalesce((SELECT max(id) FROM tm_event), 0),
+      (SELECT last_deleted_event_id FROM tm_setting WHERE id = 1)
+    ) + 1,
     NEW.id,
+    (SELECT event_id FROM tm_task WHERE id = NEW.id),
+    NEW.moves,
     OLD.state,
     NEW.state,
-    coalesce((SELECT clock_ms FROM tm_setting WHERE id = 1), NEW.event_id / 1000),
+    NEW.moved_ms,
     NEW.attempt,
     CASE WHEN NEW.state <> 'cancelling' THEN NEW.worker END,
     NEW.reason
   );
+  UPDATE tm_task SET event_id = (SELECT max(id) FROM tm_event) WHERE id = NEW.id;
 END;
 
--- A legal move made by hand: its row in the history, and the columns that belong
--- to the state. julianday() counts in steps of a millisecond.
+-- A legal move made by hand: the columns that belong to the state, and then its row
+-- in the history. julianday() counts in steps of a millisecond.
 CREATE TRIGGER main.tm_task_keeps_history_by_hand
 AFTER UPDATE OF state ON tm_task
-WHEN OLD.state IS NOT NEW.state AND OLD.event_id IS NEW.event_id
+WHEN OLD.state IS NOT NEW.state AND OLD.moves IS NEW.moves
 BEGIN
   UPDATE tm_task
   SET
-    event_id = max(
-      OLD.event_id + 1,
-      CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER) * 1000
+    moves = moves + 1,
+    moved_ms = coalesce(
+      (SELECT clock_ms FROM tm_setting WHERE id = 1),
+      CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)
     ),
-    lease_until_ms = CASE WHEN NEW.state IN ('running', 'cancelling') THEN NEW.lease_until_ms END,
-    finished_ms = CASE
-      WHEN NEW.state IN ('completed', 'cancelled', 'discarded') THEN coalesce(
-        (SELECT clock_ms FROM tm_setting WHERE id = 1),
-        CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)
-      )
-    END,
-    held_from = CASE WHEN NEW.state = 'held' THEN OLD.state END,
+    lease_until_ms = CASE WHEN state IN ('running', 'cancelling') THEN lease_until_ms END,
+    held_from = CASE WHEN state = 'held' THEN OLD.state END,
     reason = 'by hand'
   WHERE id = NEW.id;
-  INSERT INTO tm_event (id, task_id, from_state, to_state, at_ms, attempt, actor, reason)
+  INSERT INTO tm_event (id, task_id, previous_id, move, from_state, to_state, at_ms, attempt, actor, reason)
   SELECT
-    t.event_id,
+    max(
+      coalesce((SELECT max(id) FROM tm_event), 0),
+      (SELECT last_deleted_event_id FROM tm_setting WHERE id = 1)
+    ) + 1,
     t.id,
+    t.event_id,
+    t.moves,
     OLD.state,
     NEW.state,
-    coalesce((SELECT clock_ms FROM tm_setting WHERE id = 1), t.event_id / 1000),
+    t.moved_ms,
     t.attempt,
     NULL,
     t.reason
   FROM tm_task AS t
   WHERE t.id = NEW.id AND (SELECT history FROM tm_queue WHERE name = t.queue);
+  UPDATE tm_task
+  SET event_id = (SELECT max(id) FROM tm_event)
+  WHERE id = NEW.id AND (SELECT history FROM tm_queue WHERE name = NEW.queue);
+END;
+
+CREATE TRIGGER main.tm_event_belongs_to_a_task
+BEFORE INSERT ON tm_event
+WHEN NOT EXISTS (SELECT 1 FROM tm_task WHERE id = NEW.task_id)
+BEGIN
+  SELECT RAISE(ABORT, 'tm_event: no task has the id in task_id [no_such_task]');
+END;
+
+CREATE TRIGGER main.tm_event_does_not_change
+BEFORE UPDATE ON tm_event
+BEGIN
+  SELECT RAISE(ABORT, 'tm_event: a row of history does not change [wrong_state]');
+END;
+
+CREATE TRIGGER main.tm_event_ids_are_used_once
+AFTER DELETE ON tm_event
+WHEN OLD.id > coalesce((SELECT max(id) FROM tm_event), 0)
+BEGIN
+  UPDATE tm_setting
+  SET last_deleted_event_id = max(last_deleted_event_id, OLD.id)
+  WHERE id = 1;
+END;
+
+-- What belongs to a task goes with it, also where foreign keys are off.
+CREATE TRIGGER main.tm_task_takes_its_rows_along
+BEFORE DELETE ON tm_task
+BEGIN
+  SELECT RAISE(ABORT, 'tm_task: a leased task is not deleted, its worker would lose it [wrong_state]')
+  WHERE OLD.state IN ('running', 'cancelling');
+  DELETE FROM tm_event
+  WHERE id IN (
+    WITH RECURSIVE
+      chain (id) AS (
+        SELECT OLD.event_id
+        UNION ALL
+        SELECT e.previous_id
+        FROM chain
+        CROSS JOIN tm_event AS e ON e.id = chain.id
+        WHERE e.previous_id < e.id
+      )
+    SELECT id FROM chain
+  );
+  DELETE FROM tm_attempt WHERE task_id = OLD.id;
 END;
 
 CREATE TRIGGER main.tm_task_ids_are_used_once
 AFTER DELETE ON tm_task
 WHEN OLD.id > coalesce((SELECT max(id) FROM tm_task), 0)
 BEGIN
-  UPDATE tm_setting SET last_deleted_id = max(last_deleted_id, OLD.id) WHERE id = 1;
-END;
-
--- With foreign keys off nothing cascades: the plain client's delete does the same.
-CREATE TRIGGER main.tm_task_takes_its_rows_along
-BEFORE DELETE ON tm_task
-BEGIN
-  SELECT RAISE(ABORT, 'tm_task: a leased task is not deleted, its worker would lose it [wrong_state]')
-  WHERE OLD.state IN ('running', 'cancelling');
-  DELETE FROM tm_event WHERE task_id = OLD.id;
-  DELETE FROM tm_attempt WHERE task_id = OLD.id;
+  UPDATE tm_setting
+  SET last_deleted_task_id = max(last_deleted_task_id, OLD.id)
+  WHERE id = 1;
 END;
 
 CREATE TRIGGER main.tm_setting_is_kept

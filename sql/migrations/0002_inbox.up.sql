@@ -66,11 +66,11 @@ BEGIN
   SELECT NEW.queue WHERE NOT EXISTS (SELECT 1 FROM tm_queue WHERE name = NEW.queue);
 
   INSERT INTO tm_task (
-    id, queue, state, priority, run_at_ms, created_ms, max_attempts, kind, held_from, lease_ms,
+    id, queue, state, priority, run_at_ms, created_ms, moved_ms, max_attempts, kind, held_from, lease_ms,
     backoff_kind, backoff_base_ms, backoff_max_ms, backoff_jitter, tags, metadata, payload
   )
   SELECT
-    max(coalesce((SELECT max(id) FROM tm_task), 0), birth.last_deleted_id) + 1,
+    max(coalesce((SELECT max(id) FROM tm_task), 0), birth.last_deleted_task_id) + 1,
     NEW.queue,
     CASE
       WHEN NEW.held THEN 'held'
@@ -79,6 +79,7 @@ BEGIN
     END,
     CAST(coalesce(NEW.priority, birth.priority) AS INTEGER),
     CASE WHEN birth.run_at_ms > 253402300799999 THEN RAISE(ABORT, 'tm_inbox: delay reaches beyond the year 9999 [out_of_range]') ELSE birth.run_at_ms END,
+    birth.now_ms,
     birth.now_ms,
     CAST(coalesce(NEW.max_attempts, birth.max_attempts) AS INTEGER),
     NEW.kind,
@@ -94,7 +95,7 @@ BEGIN
   FROM (
     SELECT
       clock.now_ms,
-      clock.last_deleted_id,
+      clock.last_deleted_task_id,
       q.priority,
       q.max_attempts,
       coalesce(CAST(NEW.run_at_ms AS INTEGER), clock.now_ms + coalesce(span.delay_ms, 0)) AS run_at_ms,
@@ -103,7 +104,7 @@ BEGIN
       span.max_ms
     FROM (
       SELECT
-        last_deleted_id,
+        last_deleted_task_id,
         coalesce(clock_ms, CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)) AS now_ms
       FROM tm_setting
       WHERE id = 1

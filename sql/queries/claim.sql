@@ -32,16 +32,16 @@ WHERE s.id = 1;
 
 -- Priority (higher first), then time, then id: the order of the index.
 -- name: claim_best
--- columns: id event_id
+-- columns: id
 -- plan: tm_task_live
-SELECT id, event_id FROM main.tm_task INDEXED BY tm_task_live
+SELECT id FROM main.tm_task INDEXED BY tm_task_live
 WHERE queue = :queue AND phase = 0
 ORDER BY sort_key, sort_ms, id
 LIMIT 1;
 
 -- name: claim_wanted
--- columns: id event_id
-SELECT id, event_id FROM main.tm_task WHERE id = :id AND queue = :queue AND state = 'available';
+-- columns: id
+SELECT id FROM main.tm_task WHERE id = :id AND queue = :queue AND state = 'available';
 
 -- name: claim_take
 -- columns: state id token queue kind payload attempt max_attempts priority run_at_ms lease_until_ms created_ms worker tags metadata error
@@ -55,9 +55,9 @@ SET
     253402300799999,
     :now_ms + coalesce(:lease_ms, lease_ms, (SELECT lease_ms FROM main.tm_queue WHERE name = :queue))
   ),
-  event_id = :event_id,
+  moves = moves + 1,
+  moved_ms = :now_ms,
   started_ms = :now_ms,
-  finished_ms = NULL,
   progress = NULL,
   note = NULL,
   reason = NULL

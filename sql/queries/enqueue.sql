@@ -11,6 +11,7 @@ INSERT INTO main.tm_task (
   priority,
   run_at_ms,
   created_ms,
+  moved_ms,
   max_attempts,
   kind,
   held_from,
@@ -26,7 +27,7 @@ INSERT INTO main.tm_task (
 VALUES (
   max(
     coalesce((SELECT max(id) FROM main.tm_task), 0),
-    (SELECT last_deleted_id FROM main.tm_setting WHERE id = 1)
+    (SELECT last_deleted_task_id FROM main.tm_setting WHERE id = 1)
   ) + 1,
   :queue,
   CASE
@@ -41,6 +42,7 @@ VALUES (
     :run_at_ms,
     coalesce((SELECT clock_ms FROM main.tm_setting WHERE id = 1), :wall_ms) + :delay_ms
   ),
+  coalesce((SELECT clock_ms FROM main.tm_setting WHERE id = 1), :wall_ms),
   coalesce((SELECT clock_ms FROM main.tm_setting WHERE id = 1), :wall_ms),
   CASE
     WHEN (SELECT max(version) FROM main.tm_migration) = :schema

@@ -6,8 +6,8 @@ UPDATE main.tm_task
 SET
   state = 'completed',
   lease_until_ms = NULL,
-  event_id = :event_id,
-  finished_ms = :now_ms,
+  moves = moves + 1,
+  moved_ms = :now_ms,
   reason = NULL,
   result = :result
 WHERE id = :id

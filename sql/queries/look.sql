@@ -1,12 +1,29 @@
 -- What the tables for looking show. All of it reads only.
 
+-- The chain from the newest move back, and the birth before it. Where history was
+-- off for a while, the state at birth is that of the first move kept.
 -- name: history
 -- columns: id task_id from_state to_state at_ms attempt actor reason
+WITH RECURSIVE
+  chain (id) AS (
+    SELECT event_id FROM main.tm_task WHERE id = :id AND event_id IS NOT NULL
+    UNION ALL
+    SELECT e.previous_id
+    FROM chain
+    CROSS JOIN main.tm_event AS e ON e.id = chain.id
+    WHERE e.previous_id < e.id
+  ),
+  moves AS (
+    SELECT e.*
+    FROM chain
+    CROSS JOIN main.tm_event AS e ON e.id = chain.id
+    WHERE e.task_id = :id
+  )
 SELECT
   0 AS id,
   t.id AS task_id,
   NULL AS from_state,
-  coalesce((SELECT from_state FROM main.tm_event WHERE task_id = t.id ORDER BY id LIMIT 1), t.state) AS to_state,
+  coalesce((SELECT from_state FROM moves ORDER BY id LIMIT 1), t.state) AS to_state,
   t.created_ms AS at_ms,
   0 AS attempt,
   NULL AS actor,
@@ -14,9 +31,7 @@ SELECT
 FROM main.tm_task AS t
 WHERE t.id = :id
 UNION ALL
-SELECT id, task_id, from_state, to_state, at_ms, attempt, actor, reason
-FROM main.tm_event
-WHERE task_id = :id
+SELECT id, task_id, from_state, to_state, at_ms, attempt, actor, reason FROM moves
 ORDER BY id;
 
 -- Each branch is one reason. A waiting task whose time has come is as good as

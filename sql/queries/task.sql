@@ -1,7 +1,7 @@
 -- One task: read it, move it, remove it.
 
 -- name: task_load
--- columns: state held_from history token attempt max_attempts run_at_ms lease_until_ms event_id lease_ms backoff_kind backoff_base_ms backoff_max_ms backoff_jitter
+-- columns: state held_from history token attempt max_attempts run_at_ms lease_until_ms lease_ms backoff_kind backoff_base_ms backoff_max_ms backoff_jitter
 SELECT
   t.state,
   t.held_from,
@@ -11,7 +11,6 @@ SELECT
   t.max_attempts,
   t.run_at_ms,
   t.lease_until_ms,
-  t.event_id,
   coalesce(t.lease_ms, q.lease_ms),
   coalesce(t.backoff_kind, q.backoff_kind),
   coalesce(t.backoff_base_ms, q.backoff_base_ms),
@@ -30,9 +29,9 @@ SET
   state = :state,
   run_at_ms = :run_at_ms,
   attempt = :attempt,
-  event_id = :event_id,
+  moves = moves + 1,
+  moved_ms = :now_ms,
   lease_until_ms = :lease_until_ms,
-  finished_ms = :finished_ms,
   held_from = :held_from,
   worker = iif(:keeps_worker, worker, NULL),
   reason = :reason,

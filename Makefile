@@ -1,0 +1,150 @@
+# sqlite-tm: `make help` lists what there is.
+#
+# BUILD, CC, CFLAGS, CPPFLAGS, LDFLAGS, PREFIX and DESTDIR may be set on the command line.
+
+CC ?= cc
+CFLAGS ?= -O2 -g
+PREFIX ?= /usr/local
+BUILD ?= build
+DIR ?=
+DB ?=
+TESTS ?=
+
+JOBS := $(shell nproc 2>/dev/null || echo 1)
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes
+TM_FLAGS := -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) -Iext -I$(BUILD)/gen -MMD -MP
+ifeq ($(shell uname -s),Darwin)
+SO_FLAGS := -bundle -undefined dynamic_lookup
+else
+SO_FLAGS := -shared -Wl,-z,defs
+endif
+
+SQL := $(wildcard sql/*.sql sql/*.txt sql/migrations/*.sql sql/queries/*.sql)
+SOURCES := $(sort $(wildcard ext/*.c ext/*/*.c))
+GEN := $(BUILD)/gen/queries.h $(BUILD)/gen/queries.c $(BUILD)/gen/migrations.c $(BUILD)/gen/states.h
+NAMES := $(SOURCES:%.c=%.o) gen/queries.o gen/migrations.o
+SO_OBJECTS := $(NAMES:%=$(BUILD)/obj/so/%)
+STATIC_OBJECTS := $(NAMES:%=$(BUILD)/obj/static/%)
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+
+.DELETE_ON_ERROR:
+.PHONY: all help install uninstall clean shell demo tests test test-quick test-newest check format
+
+all: $(BUILD)/tm.so $(BUILD)/libtm.a ## build build/tm.so (loadable) and build/libtm.a (static); the default
+
+# Says what is missing before the first compiler call does so less clearly.
+$(BUILD)/.can-build:
+	@CC='$(CC)' tools/setup --check build
+	@mkdir -p $(BUILD) && touch $@
+
+# Only files that differ are replaced, so that a new comment in the SQL compiles nothing.
+$(BUILD)/gen/.made: $(SQL) tools/generate | $(BUILD)/.can-build
+	@rm -rf $(BUILD)/gen.new && mkdir -p $(BUILD)/gen
+	@tools/generate $(BUILD)/gen.new
+	@for file in $(BUILD)/gen.new/*; do \
+	  cmp -s "$$file" "$(BUILD)/gen/$${file##*/}" || cp "$$file" $(BUILD)/gen/ || exit 1; \
+	done
+	@rm -rf $(BUILD)/gen.new && touch $@
+
+$(GEN): $(BUILD)/gen/.made ;
+
+$(BUILD)/obj/so/gen/%.o: $(BUILD)/gen/%.c | $(GEN)
+	@mkdir -p $(@D)
+	$(CC) $(TM_FLAGS) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(BUILD)/obj/so/%.o: %.c | $(GEN)
+	@mkdir -p $(@D)
+	$(CC) $(TM_FLAGS) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(BUILD)/obj/static/gen/%.o: $(BUILD)/gen/%.c | $(GEN)
+	@mkdir -p $(@D)
+	$(CC) $(TM_FLAGS) -DSQLITE_CORE $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(BUILD)/obj/static/%.o: %.c | $(GEN)
+	@mkdir -p $(@D)
+	$(CC) $(TM_FLAGS) -DSQLITE_CORE $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(BUILD)/tm.so: $(SO_OBJECTS)
+	$(CC) $(SO_FLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(SO_OBJECTS) -lm
+
+$(BUILD)/libtm.a: $(STATIC_OBJECTS)
+	@rm -f $@
+	$(AR) rcs $@ $(STATIC_OBJECTS)
+
+-include $(SO_OBJECTS:.o=.d) $(STATIC_OBJECTS:.o=.d)
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: all ## install under PREFIX (/usr/local), below DESTDIR where that is set
+	install -d "$(DESTDIR)$(PREFIX)/lib" "$(DESTDIR)$(PREFIX)/include" "$(DESTDIR)$(PREFIX)/bin"
+	install -d "$(DESTDIR)$(PREFIX)/share/sqlite-tm/migrations"
+	install -m 755 $(BUILD)/tm.so "$(DESTDIR)$(PREFIX)/lib/tm.so"
+	install -m 644 $(BUILD)/libtm.a "$(DESTDIR)$(PREFIX)/lib/libtm.a"
+	install -m 644 ext/tm.h "$(DESTDIR)$(PREFIX)/include/tm.h"
+	install -m 755 tools/migrate "$(DESTDIR)$(PREFIX)/bin/tm-migrate"
+	rm -f "$(DESTDIR)$(PREFIX)/share/sqlite-tm/migrations/"*.sql
+	install -m 644 sql/migrations/*.sql "$(DESTDIR)$(PREFIX)/share/sqlite-tm/migrations/"
+
+uninstall: ## remove what install put there
+	rm -f "$(DESTDIR)$(PREFIX)/lib/tm.so" "$(DESTDIR)$(PREFIX)/lib/libtm.a"
+	rm -f "$(DESTDIR)$(PREFIX)/include/tm.h" "$(DESTDIR)$(PREFIX)/bin/tm-migrate"
+	rm -rf "$(DESTDIR)$(PREFIX)/share/sqlite-tm"
+
+clean: ## remove everything that was built
+	rm -rf $(BUILD)
+
+shell: export DB := $(DB)
+shell: all ## a sqlite3 shell with the extension loaded; DB=file opens a database
+	@command -v sqlite3 >/dev/null || { echo 'sqlite3 is missing: apt-get install sqlite3' >&2; exit 1; }
+	@case "$$DB" in \
+	  '') exec sqlite3 -cmd '.load $(BUILD)/tm' ;; \
+	  /*) exec sqlite3 -cmd '.load $(BUILD)/tm' "$$DB" ;; \
+	  *) exec sqlite3 -cmd '.load $(BUILD)/tm' "./$$DB" ;; \
+	esac
+
+demo: export DIR := $(DIR)
+demo: ## the main job on real input, from a bare machine; DIR=folder to choose the input
+	@tools/setup demo
+	@$(MAKE) -s -j$(JOBS) all
+	@tools/demo
+
+# ---- tests -------------------------------------------------------------------------------------
+
+BASE_TEST := tests/base/base_test.c $(wildcard ext/base/*.c)
+
+# The base layer, alone and under the sanitizers.
+$(BUILD)/tests/base_test: $(BASE_TEST) $(wildcard ext/base/*.h)
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(WARNINGS) -g -O1 $(SANITIZE) -DSQLITE_CORE -Iext -o $@ $(BASE_TEST) -lsqlite3 -lm
+
+# A program that links the static form, as an application would.
+$(BUILD)/tests/static_test: tests/static/static_test.c $(BUILD)/libtm.a ext/tm.h
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(WARNINGS) -DSQLITE_CORE $(CFLAGS) $(LDFLAGS) -Iext -o $@ $< $(BUILD)/libtm.a -lsqlite3 -lm
+
+tests: all $(BUILD)/tests/base_test $(BUILD)/tests/static_test
+
+test: ## every test, on the system's SQLite and on the newest; installs what is missing
+	@tools/setup test
+	@$(MAKE) -s -j$(JOBS) tests
+	@tools/total \
+	  'base layer in C' $(BUILD)/tests/base_test \
+	  + 'static form' $(BUILD)/tests/static_test \
+	  + "suite on the system's SQLite" tools/with-sqlite system tclsh tests/run.tcl $(TESTS) \
+	  + 'static form on the newest SQLite' tools/with-sqlite newest $(BUILD)/tests/static_test \
+	  + 'suite on the newest SQLite' tools/with-sqlite newest tclsh tests/run.tcl $(TESTS)
+
+test-quick: all ## the suite on the system's SQLite without its slow tests; TESTS="names" to choose
+	@tclsh tests/run.tcl -quick $(TESTS)
+
+test-newest: all ## the suite on the newest SQLite alone; TESTS="names" to choose
+	@tools/with-sqlite newest tclsh tests/run.tcl $(TESTS)
+
+check: ## layers, format, generated files, query plans, symbols, sizes; installs what is missing
+	@tools/setup test
+	@$(MAKE) -s -j$(JOBS) all
+	@tools/check
+
+format: ## lay out the C files by .clang-format
+	clang-format -i $$(find ext tests -name '*.[ch]')
