@@ -10,7 +10,7 @@
 #ifndef TM_H
 #define TM_H
 
-#include <sqlite3.h>
+#include "sqlite3.h"
 
 #define TM_VERSION "0.1.0"
 

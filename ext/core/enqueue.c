@@ -41,6 +41,22 @@ static void enqueue_bind(TmStmt *s, const TmEnqueue *task) {
   if (task->metadata.z) tm_stmt_bind_text(s, TM_P_ENQUEUE_INSERT_METADATA, task->metadata);
 }
 
+/* The clock is read inside the statement, so that a delay goes beyond it shows only there. */
+static void enqueue_explain(TmRun *run, const TmEnqueue *task) {
+  TmError plain = run->error;
+  tm_error_init(&run->error, plain.subject);
+  tm_run_begin(run);
+  if (!tm_run_failed(run) && !task->has_run_at && task->delay_ms > TM_TIME_MAX_MS - run->now_ms) {
+    tm_error_set(&run->error, TM_OUT_OF_RANGE, "delay %lld ms reaches beyond the year 9999",
+                 task->delay_ms);
+  }
+  if (tm_run_failed(run)) {
+    tm_error_clear(&plain);
+  } else {
+    run->error = plain;
+  }
+}
+
 bool tm_enqueue_run(TmRun *run, const TmEnqueue *task, bool may_make_queue) {
   if (may_make_queue) tm_queue_need(run, task->queue);
   sqlite3_int64 before = sqlite3_total_changes64(run->context->db);
@@ -55,6 +71,7 @@ bool tm_enqueue_run(TmRun *run, const TmEnqueue *task, bool may_make_queue) {
     tm_error_init(&run->error, subject);
     return false;
   }
+  if (run->error.rc == SQLITE_CONSTRAINT_CHECK) enqueue_explain(run, task);
   if (tm_run_failed(run)) return true;
   if (sqlite3_total_changes64(run->context->db) == before) {
     tm_run_dropped(run, "tm_task");

@@ -51,7 +51,9 @@ static TmWhen steer_when(TmCall *call) {
   if (tm_args_has(call, 1) && sqlite3_value_type(call->argv[1]) == SQLITE_TEXT) {
     text = tm_args_text(call, 1, "when");
   }
-  if (text.n == 0 || text.z[0] != '{') {
+  int first = 0;
+  while (first < text.n && memchr(" \t\r\n", text.z[first], 4)) first++;
+  if (first == text.n || text.z[first] != '{') {
     when.ms = tm_args_duration(call, 1, "when");
     return when;
   }

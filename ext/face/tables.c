@@ -1,6 +1,6 @@
 /* tables.c - every virtual table there is.
  * Owns:    tm_tables, and what fills each: tm_claim, tm_history, tm_explain, tm_stats,
- *          tm_doctor; tm_command is in command.c.
+ *          tm_doctor, tm_help; tm_command is in command.c.
  * Promise: all but tm_claim and tm_command read only.
  * Why:     one row here is all that a new table takes; tools/reference prints it. */
 #include "core/claim.h"
@@ -127,6 +127,32 @@ static void doctor_fill(TmRows *rows, int argc, sqlite3_value **argv) {
   tm_doctor_run(&rows->run, doctor_add, rows);
 }
 
+static void help_add(TmRows *rows, const char *kind, const char *name, const char *arguments,
+                     const char *result, const char *doc) {
+  tm_rows_add_text(rows, kind);
+  tm_rows_add_text(rows, name);
+  tm_rows_add_text(rows, arguments);
+  tm_rows_add_text(rows, result);
+  tm_rows_add_text(rows, doc);
+}
+
+static void help_fill(TmRows *rows, int argc, sqlite3_value **argv) {
+  (void)argc;
+  (void)argv;
+  for (int i = 0; i < tm_verb_count; i++) {
+    const TmVerb *verb = &tm_verbs[i];
+    help_add(rows, "function", verb->full, verb->arguments, verb->result, verb->doc);
+  }
+  for (int i = 0; i < tm_table_count; i++) {
+    const TmTable *table = &tm_tables[i];
+    help_add(rows, "table", table->name, table->arguments, table->shows, table->doc);
+  }
+  for (int i = 0; i < TM_SYMBOL_COUNT; i++) {
+    const char *symbol = tm_error_symbol_text((TmSymbol)i);
+    help_add(rows, "error", symbol, "", "", tm_error_symbol_doc((TmSymbol)i));
+  }
+}
+
 /* ---- the list -------------------------------------------------------- */
 
 const TmTable tm_tables[] = {
@@ -174,6 +200,10 @@ const TmTable tm_tables[] = {
     {"tm_doctor", "CREATE TABLE x(name, status, detail, cure)", 4, 0, 0, false, doctor_fill, NULL,
      "", "name, status, detail, cure",
      "One row a check; status is `ok`, `warn` or `error`. Works on any database."},
+    /* Innocuous: reads nothing but what is compiled in. */
+    {"tm_help", "CREATE TABLE x(kind, name, arguments, result, doc)", 5, 0, 0, true, help_fill,
+     NULL, "", "kind, name, arguments, result, doc",
+     "This reference: every function, table and error symbol. Works on any database."},
 };
 
 const int tm_table_count = (int)(sizeof tm_tables / sizeof tm_tables[0]);

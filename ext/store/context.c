@@ -34,10 +34,7 @@ static int keeper_disconnect(sqlite3_vtab *table) {
   TmContext *context = keeper->context;
   context->is_closing = true;
   context->is_kept = false;
-  for (int i = 0; i < TM_QUERY_COUNT; i++) {
-    sqlite3_finalize(context->cached[i]);
-    context->cached[i] = NULL;
-  }
+  tm_context_forget(context);
   sqlite3_free(keeper);
   return SQLITE_OK;
 }
@@ -133,4 +130,11 @@ bool tm_context_keep(TmContext *context) {
   sqlite3_finalize(stmt);
   context->is_kept = rc == SQLITE_OK;
   return context->is_kept;
+}
+
+void tm_context_forget(TmContext *context) {
+  for (int i = 0; i < TM_QUERY_COUNT; i++) {
+    sqlite3_finalize(context->cached[i]);
+    context->cached[i] = NULL;
+  }
 }

@@ -29,4 +29,7 @@ TmContext *tm_context_open(sqlite3 *db, int *rc);
 /* Connect the keeper, once. False where that fails: then nothing may be cached. */
 bool tm_context_keep(TmContext *context);
 
+/* Finalize what is cached; what is in use is not. */
+void tm_context_forget(TmContext *context);
+
 #endif

@@ -22,7 +22,8 @@ static void migrate_check_applied(TmRun *run) {
     int version = (int)tm_stmt_int(&s, TM_C_SCHEMA_APPLIED_VERSION);
     TmText checksum = tm_stmt_text(&s, TM_C_SCHEMA_APPLIED_CHECKSUM);
     const TmMigration *known = migrate_find(version);
-    if (version == next && known && checksum.z && strcmp(known->checksum, checksum.z) == 0) continue;
+    if (version == next && known && checksum.z && strcmp(known->checksum, checksum.z) == 0)
+      continue;
     tm_error_set(&run->error, TM_SCHEMA_CHANGED,
                  "migration %d was applied from another text than this library's, use the version "
                  "of the library that made the database",

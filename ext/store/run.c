@@ -19,6 +19,9 @@ void tm_run_init(TmRun *run, TmContext *context, const char *subject) {
 }
 
 void tm_run_clear(TmRun *run) {
+  /* An authorizer that answers IGNORE stays in the statements made under it, also when the
+   * application has taken it away again: SQLite makes them anew for a new one only. */
+  if (tm_run_failed(run)) tm_context_forget(run->context);
   tm_error_clear(&run->error);
 }
 

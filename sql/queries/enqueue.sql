@@ -46,7 +46,7 @@ VALUES (
   coalesce((SELECT clock_ms FROM main.tm_setting WHERE id = 1), :wall_ms),
   CASE
     WHEN (SELECT max(version) FROM main.tm_migration) = :schema
-      THEN coalesce(:max_attempts, (SELECT max_attempts FROM main.tm_queue WHERE name = :queue))
+      THEN (SELECT coalesce(:max_attempts, max_attempts) FROM main.tm_queue WHERE name = :queue)
   END,
   :kind,
   CASE
