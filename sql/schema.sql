@@ -181,34 +181,19 @@ CREATE TABLE tm_attempt (
 CREATE TRIGGER tm_task_moves_legally
 BEFORE UPDATE OF state ON tm_task
 WHEN OLD.state IS NOT NEW.state
-  AND NOT EXISTS (
+BEGIN
+  SELECT RAISE(ABORT, 'tm_task: tm_transition has no move from the old state to the new one [wrong_state]')
+  WHERE NOT EXISTS (
     SELECT 1 FROM tm_transition WHERE from_state = OLD.state AND to_state = NEW.state
-  )
-BEGIN
-  SELECT RAISE(ABORT, 'tm_task: tm_transition has no move from the old state to the new one [wrong_state]');
-END;
-
-CREATE TRIGGER tm_task_keeps_its_id
-BEFORE UPDATE OF id ON tm_task
-WHEN OLD.id IS NOT NEW.id
-BEGIN
-  SELECT RAISE(ABORT, 'tm_task: the id of a task does not change [bad_argument]');
-END;
-
-CREATE TRIGGER tm_task_keeps_history
-AFTER UPDATE OF state ON tm_task
-WHEN OLD.state IS NOT NEW.state
-  AND OLD.moves IS NOT NEW.moves
-  AND (SELECT history FROM tm_queue WHERE name = NEW.queue)
-BEGIN
+  );
   INSERT INTO tm_event (id, task_id, previous_id, move, from_state, to_state, at_ms, attempt, actor, reason)
-  VALUES (
-    max(
-      coalesce((SELECT max(id) FROM tm_event), 0),
-      (SELECT last_deleted_event_id FROM tm_setting WHERE id = 1)
-    ) + 1,
+  SELECT
+    CASE
+      WHEN NEW.event_id > coalesce((SELECT max(id) FROM tm_event), 0) THEN NEW.event_id
+      ELSE RAISE(ABORT, 'tm_task: a BEFORE trigger moved another task, use an AFTER trigger [wrong_state]')
+    END,
     NEW.id,
-    (SELECT event_id FROM tm_task WHERE id = NEW.id),
+    OLD.event_id,
     NEW.moves,
     OLD.state,
     NEW.state,
@@ -216,8 +201,14 @@ BEGIN
     NEW.attempt,
     CASE WHEN NEW.state <> 'cancelling' THEN NEW.worker END,
     NEW.reason
-  );
-  UPDATE tm_task SET event_id = (SELECT max(id) FROM tm_event) WHERE id = NEW.id;
+  WHERE OLD.moves IS NOT NEW.moves AND OLD.event_id IS NOT NEW.event_id;
+END;
+
+CREATE TRIGGER tm_task_keeps_its_id
+BEFORE UPDATE OF id ON tm_task
+WHEN OLD.id IS NOT NEW.id
+BEGIN
+  SELECT RAISE(ABORT, 'tm_task: the id of a task does not change [bad_argument]');
 END;
 
 CREATE TRIGGER tm_task_keeps_history_by_hand

@@ -461,6 +461,21 @@ void tm_json_write_text(sqlite3_str *out, const char *text, int n) {
   sqlite3_str_appendchar(out, 1, '"');
 }
 
+void tm_json_write_raw(sqlite3_str *out, const char *text, int n) {
+  const unsigned char *bytes = (const unsigned char *)text;
+  int at = 0;
+
+  while (at < n) {
+    int plain = at;
+    int sequence_bytes;
+    while (at < n && (sequence_bytes = json_utf8_bytes(bytes + at, n - at)) > 0) {
+      at += sequence_bytes;
+    }
+    if (at > plain) sqlite3_str_append(out, text + plain, at - plain);
+    if (at < n) json_write_special(out, bytes[at++]);
+  }
+}
+
 /* Seventeen digits from the C library, which rounds them right where SQLite's own printing, far
  * from 1, is now and then off in the last one. Its decimal point is the locale's, and left out. */
 static void json_write_exact(sqlite3_str *out, double real) {

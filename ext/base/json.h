@@ -18,8 +18,8 @@
 
 #include "base/sqlite.h"
 
-/* Arrays and objects inside each other; one more is not accepted. */
-#define TM_JSON_MAX_DEPTH 64
+/* Arrays and objects inside each other; one more is not accepted. SQLite's own limit. */
+#define TM_JSON_MAX_DEPTH 1000
 
 typedef enum {
   TM_JSON_NULL,
@@ -72,6 +72,9 @@ bool tm_json_equals(const TmJsonValue *text, const char *word);
 
 /* A string. Bytes that are not UTF-8 become U+FFFD, one each. */
 void tm_json_write_text(sqlite3_str *out, const char *text, int n);
+
+/* Checked JSON as it is. Bytes that are not UTF-8 become U+FFFD, one each. */
+void tm_json_write_raw(sqlite3_str *out, const char *text, int n);
 
 /* A number with the fewest digits (15 at least) that read back as the same double, always with a
  * point; null where it is not finite. */

@@ -64,8 +64,8 @@ bool tm_claim_may_find(TmRun *run, const TmClaim *claim) {
   return false;
 }
 
-/* The id of the best available task of the queue, or of `wanted` where it is one; 0 for none. */
-static sqlite3_int64 claim_choose(TmRun *run, TmText queue, sqlite3_int64 wanted) {
+/* The best available task of the queue, or `wanted` where it is one; id 0 for none. */
+static void claim_choose(TmRun *run, TmText queue, sqlite3_int64 wanted, TmTask *task) {
   TmStmt s;
   tm_stmt_open(run, wanted ? TM_Q_CLAIM_WANTED : TM_Q_CLAIM_BEST, &s);
   if (wanted) {
@@ -74,27 +74,42 @@ static sqlite3_int64 claim_choose(TmRun *run, TmText queue, sqlite3_int64 wanted
   } else {
     tm_stmt_bind_text(&s, TM_P_CLAIM_BEST_QUEUE, queue);
   }
-  sqlite3_int64 id = 0;
-  if (tm_stmt_row(&s)) id = tm_stmt_int(&s, TM_C_CLAIM_BEST_ID);
+  task->id = 0;
+  if (tm_stmt_row(&s)) {
+    task->id = tm_stmt_int(&s, TM_C_CLAIM_BEST_ID);
+    task->moves = tm_stmt_int(&s, TM_C_CLAIM_BEST_MOVES);
+  }
   tm_stmt_close(&s);
-  return id;
 }
 
-static void claim_take(TmRun *run, const TmClaim *claim, TmText queue, bool has_history,
-                       sqlite3_int64 id) {
+/* Hand the row over; it is read after the write, and so shows that the write was made. */
+static void claim_give(TmRun *run, const TmClaim *claim, const TmTask *task) {
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_CLAIM_ROW, &s);
+  tm_stmt_bind_int(&s, TM_P_CLAIM_ROW_ID, task->id);
+  if (tm_stmt_row(&s) &&
+      tm_task_is_moved(tm_state_of(tm_stmt_text(&s, TM_C_CLAIM_ROW_STATE)),
+                       tm_stmt_int(&s, TM_C_CLAIM_ROW_MOVES), TM_RUNNING, task->moves)) {
+    run->task_id = task->id;
+    claim->on_row(claim->arg, &s);
+  } else {
+    tm_run_dropped(run, "tm_task");
+  }
+  tm_stmt_close(&s);
+}
+
+static void claim_take(TmRun *run, const TmClaim *claim, TmText queue, const TmTask *task) {
   TmWrite write;
   tm_task_write_open(run, TM_Q_CLAIM_TAKE, &write);
   TmStmt *s = &write.stmt;
-  tm_stmt_bind_int(s, TM_P_CLAIM_TAKE_ID, id);
+  tm_stmt_bind_int(s, TM_P_CLAIM_TAKE_ID, task->id);
   tm_stmt_bind_text(s, TM_P_CLAIM_TAKE_QUEUE, queue);
   tm_stmt_bind_text(s, TM_P_CLAIM_TAKE_WORKER, claim->worker);
   tm_stmt_bind_int(s, TM_P_CLAIM_TAKE_NOW_MS, run->now_ms);
   if (claim->lease_ms) tm_stmt_bind_int(s, TM_P_CLAIM_TAKE_LEASE_MS, claim->lease_ms);
-  if (tm_task_write_row(&write, TM_C_CLAIM_TAKE_STATE, TM_RUNNING)) {
-    run->task_id = id;
-    claim->on_row(claim->arg, s);
-  }
-  tm_task_write_close(&write, has_history);
+  tm_stmt_bind_int(s, TM_P_CLAIM_TAKE_HAS_HISTORY, task->has_history);
+  tm_task_write_counted(&write, task->has_history);
+  if (!tm_run_failed(run)) claim_give(run, claim, task);
 }
 
 static sqlite3_int64 claim_from(TmRun *run, const TmClaim *claim, TmText queue,
@@ -107,9 +122,10 @@ static sqlite3_int64 claim_from(TmRun *run, const TmClaim *claim, TmText queue,
   if (probe_is_lapsed(&probe)) tm_tick_rescue(run, queue, CLAIM_UPKEEP_LIMIT, &counts);
   sqlite3_int64 claimed = 0;
   while (claimed < limit && !tm_run_failed(run)) {
-    sqlite3_int64 id = claim_choose(run, queue, claim->id);
-    if (id == 0) break;
-    claim_take(run, claim, queue, probe.has_history, id);
+    TmTask task = {.has_history = probe.has_history};
+    claim_choose(run, queue, claim->id, &task);
+    if (task.id == 0) break;
+    claim_take(run, claim, queue, &task);
     claimed++;
   }
   return claimed;

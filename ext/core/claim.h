@@ -5,8 +5,8 @@
 
 #include "core/task.h"
 
-/* Called once for each task claimed, in order, with the row of claim_take: its columns are
- * TM_C_CLAIM_TAKE_*. May set run->error. */
+/* Called once for each task claimed, in order, with the row of claim_row: its columns are
+ * TM_C_CLAIM_ROW_*. May set run->error. */
 typedef void TmClaimRow(void *arg, TmStmt *row);
 
 typedef struct TmClaim {

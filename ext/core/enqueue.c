@@ -64,7 +64,8 @@ bool tm_enqueue_run(TmRun *run, const TmEnqueue *task, bool may_make_queue) {
   tm_stmt_open(run, TM_Q_ENQUEUE_INSERT, &s);
   enqueue_bind(&s, task);
   tm_stmt_exec(&s);
-  if (!may_make_queue && run->error.rc == SQLITE_CONSTRAINT_NOTNULL) {
+  bool is_untouched = sqlite3_total_changes64(run->context->db) == before;
+  if (!may_make_queue && run->error.rc == SQLITE_CONSTRAINT_NOTNULL && is_untouched) {
     /* A default was NULL: no such queue, or a schema of another version. */
     const char *subject = run->error.subject;
     tm_error_clear(&run->error);
@@ -73,7 +74,7 @@ bool tm_enqueue_run(TmRun *run, const TmEnqueue *task, bool may_make_queue) {
   }
   if (run->error.rc == SQLITE_CONSTRAINT_CHECK) enqueue_explain(run, task);
   if (tm_run_failed(run)) return true;
-  if (sqlite3_total_changes64(run->context->db) == before) {
+  if (is_untouched) {
     tm_run_dropped(run, "tm_task");
     return true;
   }

@@ -28,8 +28,8 @@ void tm_finish_complete(TmRun *run, sqlite3_int64 id, sqlite3_int64 token, const
   tm_stmt_bind_int(s, TM_P_FINISH_COMPLETE_ID, id);
   tm_stmt_bind_int(s, TM_P_FINISH_COMPLETE_NOW_MS, run->now_ms);
   tm_stmt_bind_value(s, TM_P_FINISH_COMPLETE_RESULT, result);
-  tm_task_write_row(&write, TM_C_FINISH_COMPLETE_STATE, TM_COMPLETED);
-  tm_task_write_close(&write, task.has_history);
+  tm_stmt_bind_int(s, TM_P_FINISH_COMPLETE_HAS_HISTORY, task.has_history);
+  tm_task_write_move(&write, &task, TM_COMPLETED);
 }
 
 static void finish_keep_error(TmRun *run, const TmTask *task, TmText error) {
@@ -104,19 +104,18 @@ TmState tm_finish_heartbeat(TmRun *run, sqlite3_int64 id, sqlite3_int64 token,
   TmTask task;
   finish_load(run, id, token, &task);
   if (tm_run_failed(run)) return TM_STATE_COUNT;
-  sqlite3_int64 lease_ms = beat->lease_ms ? beat->lease_ms : task.lease_ms;
+  task.lease_until_ms = tm_task_time_after(run, beat->lease_ms ? beat->lease_ms : task.lease_ms);
   TmWrite write;
   tm_task_write_open(run, TM_Q_FINISH_HEARTBEAT, &write);
   TmStmt *s = &write.stmt;
   tm_stmt_bind_int(s, TM_P_FINISH_HEARTBEAT_ID, id);
-  tm_stmt_bind_int(s, TM_P_FINISH_HEARTBEAT_LEASE_UNTIL_MS, tm_task_time_after(run, lease_ms));
+  tm_stmt_bind_int(s, TM_P_FINISH_HEARTBEAT_LEASE_UNTIL_MS, task.lease_until_ms);
   tm_stmt_bind_int(s, TM_P_FINISH_HEARTBEAT_SETS_PROGRESS, beat->sets_progress);
   if (beat->has_progress) {
     tm_stmt_bind_real(s, TM_P_FINISH_HEARTBEAT_PROGRESS, beat->progress);
   }
   tm_stmt_bind_int(s, TM_P_FINISH_HEARTBEAT_SETS_NOTE, beat->sets_note);
   tm_stmt_bind_text(s, TM_P_FINISH_HEARTBEAT_NOTE, beat->note);
-  tm_task_write_row(&write, TM_C_FINISH_HEARTBEAT_STATE, task.state);
-  tm_task_write_close(&write, false);
+  tm_task_write_times(&write, &task);
   return task.state;
 }

@@ -2,8 +2,7 @@
  * Owns:    the row of tm_task, and the one statement by which it changes its state.
  * Promise: a move that was not written whole, its history row included, is an error.
  * Why:     an authorizer that ignores, or a trigger that raises IGNORE, makes a write
- *          vanish without an error; the row that comes back and the count of
- *          changes tell. */
+ *          vanish without an error; the count of changes and a second look tell. */
 #include "core/task.h"
 
 void tm_task_load(TmRun *run, sqlite3_int64 id, TmTask *task) {
@@ -16,6 +15,7 @@ void tm_task_load(TmRun *run, sqlite3_int64 id, TmTask *task) {
     task->state = tm_state_of(tm_stmt_text(&s, TM_C_TASK_LOAD_STATE));
     task->held_from = tm_state_of(tm_stmt_text(&s, TM_C_TASK_LOAD_HELD_FROM));
     task->has_history = tm_stmt_int(&s, TM_C_TASK_LOAD_HISTORY) != 0;
+    task->moves = tm_stmt_int(&s, TM_C_TASK_LOAD_MOVES);
     task->token = tm_stmt_int(&s, TM_C_TASK_LOAD_TOKEN);
     task->attempt = tm_stmt_int(&s, TM_C_TASK_LOAD_ATTEMPT);
     task->max_attempts = tm_stmt_int(&s, TM_C_TASK_LOAD_MAX_ATTEMPTS);
@@ -65,20 +65,45 @@ void tm_task_write_open(TmRun *run, TmQuery query, TmWrite *write) {
   tm_stmt_open(run, query, &write->stmt);
 }
 
-bool tm_task_write_row(TmWrite *write, int column, TmState to) {
-  TmStmt *stmt = &write->stmt;
-  bool is_written = tm_stmt_row(stmt) && tm_state_of(tm_stmt_text(stmt, column)) == to;
-  if (!is_written) tm_run_dropped(stmt->run, "tm_task");
-  return is_written;
-}
-
-void tm_task_write_close(TmWrite *write, bool has_history) {
+void tm_task_write_counted(TmWrite *write, bool has_history) {
   TmRun *run = write->stmt.run;
   tm_stmt_exec(&write->stmt);
-  /* SQLite counts when the statement ends: the task, and where history is kept its row there
-   * and the task's pointer to it. */
   sqlite3_int64 changes = sqlite3_total_changes64(run->context->db) - write->changes_before;
-  if (changes < (has_history ? 3 : 1)) tm_run_dropped(run, changes < 1 ? "tm_task" : "tm_event");
+  if (changes < (has_history ? 2 : 1)) tm_run_dropped(run, changes < 1 ? "tm_task" : "tm_event");
+}
+
+/* A trigger of the user's may have moved the task on in the meantime. */
+bool tm_task_is_moved(TmState state, sqlite3_int64 moves, TmState to, sqlite3_int64 moves_before) {
+  return (moves == moves_before + 1 && state == to) || moves > moves_before + 1;
+}
+
+void tm_task_write_move(TmWrite *write, TmTask *task, TmState to) {
+  TmRun *run = write->stmt.run;
+  tm_task_write_counted(write, task->has_history);
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_TASK_WRITTEN, &s);
+  tm_stmt_bind_int(&s, TM_P_TASK_WRITTEN_ID, task->id);
+  bool is_written = tm_stmt_row(&s) &&
+                    tm_task_is_moved(tm_state_of(tm_stmt_text(&s, TM_C_TASK_WRITTEN_STATE)),
+                                     tm_stmt_int(&s, TM_C_TASK_WRITTEN_MOVES), to, task->moves);
+  tm_stmt_close(&s);
+  if (!is_written) tm_run_dropped(run, "tm_task");
+  task->state = to;
+}
+
+void tm_task_write_times(TmWrite *write, const TmTask *task) {
+  TmRun *run = write->stmt.run;
+  tm_task_write_counted(write, false);
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_TASK_WRITTEN, &s);
+  tm_stmt_bind_int(&s, TM_P_TASK_WRITTEN_ID, task->id);
+  bool is_written = tm_stmt_row(&s);
+  if (is_written && tm_stmt_int(&s, TM_C_TASK_WRITTEN_MOVES) == task->moves) {
+    is_written = tm_stmt_int(&s, TM_C_TASK_WRITTEN_RUN_AT_MS) == task->run_at_ms &&
+                 tm_stmt_int(&s, TM_C_TASK_WRITTEN_LEASE_UNTIL_MS) == task->lease_until_ms;
+  }
+  tm_stmt_close(&s);
+  if (!is_written) tm_run_dropped(run, "tm_task");
 }
 
 void tm_task_move(TmRun *run, TmTask *task, TmState to, TmActor actor, TmText reason,
@@ -103,9 +128,8 @@ void tm_task_move(TmRun *run, TmTask *task, TmState to, TmActor actor, TmText re
   tm_stmt_bind_int(s, TM_P_TASK_MOVE_KEEPS_WORKER, actor == TM_BY_WORKER || is_leased);
   tm_stmt_bind_text(s, TM_P_TASK_MOVE_REASON, reason);
   tm_stmt_bind_text(s, TM_P_TASK_MOVE_ERROR, error);
-  tm_task_write_row(&write, TM_C_TASK_MOVE_STATE, to);
-  tm_task_write_close(&write, task->has_history);
-  task->state = to;
+  tm_stmt_bind_int(s, TM_P_TASK_MOVE_HAS_HISTORY, task->has_history);
+  tm_task_write_move(&write, task, to);
 }
 
 sqlite3_int64 tm_task_time_after(const TmRun *run, sqlite3_int64 delay_ms) {
@@ -117,6 +141,5 @@ void tm_task_set_run_at(TmRun *run, TmTask *task) {
   tm_task_write_open(run, TM_Q_TASK_SET_RUN_AT, &write);
   tm_stmt_bind_int(&write.stmt, TM_P_TASK_SET_RUN_AT_ID, task->id);
   tm_stmt_bind_int(&write.stmt, TM_P_TASK_SET_RUN_AT_RUN_AT_MS, task->run_at_ms);
-  tm_task_write_row(&write, TM_C_TASK_SET_RUN_AT_STATE, task->state);
-  tm_task_write_close(&write, false);
+  tm_task_write_times(&write, task);
 }

@@ -13,6 +13,7 @@ typedef struct TmTask {
   TmState state;
   TmState held_from; /* TM_STATE_COUNT: not known */
   bool has_history;  /* the queue keeps one */
+  sqlite3_int64 moves;
   sqlite3_int64 token;
   sqlite3_int64 attempt;
   sqlite3_int64 max_attempts;
@@ -42,17 +43,21 @@ void tm_task_need_state(TmRun *run, const TmTask *task, TmStateSet takes);
  * held_from) is set here. `error` absent leaves the last one. */
 void tm_task_move(TmRun *run, TmTask *task, TmState to, TmActor actor, TmText reason, TmText error);
 
-/* A write that says by `RETURNING state` what it did, in two looks, because an authorizer or
- * a trigger can make a write vanish without an error. Open the statement with the first, and
- * bind; step it with the second, which sees that the row came back in state `to`; end it with
- * the third, which sees that the history row was written too. */
+/* One UPDATE of a task. An authorizer or a trigger can make a write vanish without an error,
+ * so it is looked at afterwards: that the row was counted, and its history row with it, and
+ * that it reads as it should. Open, bind, and end with one of the two. */
 typedef struct TmWrite {
   TmStmt stmt;
   sqlite3_int64 changes_before;
 } TmWrite;
 void tm_task_write_open(TmRun *run, TmQuery query, TmWrite *write);
-bool tm_task_write_row(TmWrite *write, int column, TmState to);
-void tm_task_write_close(TmWrite *write, bool has_history);
+/* A change of state; task->state is `to` afterwards. */
+void tm_task_write_move(TmWrite *write, TmTask *task, TmState to);
+/* No change of state, but of run_at_ms or lease_until_ms, to what the task says. */
+void tm_task_write_times(TmWrite *write, const TmTask *task);
+/* The first half only, for who reads the row anyway. */
+void tm_task_write_counted(TmWrite *write, bool has_history);
+bool tm_task_is_moved(TmState state, sqlite3_int64 moves, TmState to, sqlite3_int64 moves_before);
 
 /* Now and so much later, at most the end of the year 9999. */
 sqlite3_int64 tm_task_time_after(const TmRun *run, sqlite3_int64 delay_ms);

@@ -12,7 +12,7 @@ static void row_write_text(sqlite3_str *out, sqlite3_value *value, TmJsonAs as) 
   if (!text) {
     sqlite3_str_appendall(out, "null");
   } else if (as == TM_JSON_AS_RAW || (as == TM_JSON_AS_VALUE && tm_json_is_container(text, n))) {
-    sqlite3_str_append(out, text, n);
+    tm_json_write_raw(out, text, n);
   } else {
     tm_json_write_text(out, text, n);
   }

@@ -267,40 +267,28 @@ CREATE TABLE main.tm_attempt (
   CONSTRAINT attempt_belongs_to_a_task FOREIGN KEY (task_id) REFERENCES tm_task (id) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
--- A plain client has foreign keys off: the graph is held by a trigger as well.
+-- Every move goes through here before it is made. A plain client has foreign keys
+-- off, so the graph is held by this trigger as well as by tm_event. The history of
+-- what the verbs do is written here too, and not after the move, because triggers
+-- of others that run after the move, and move other tasks, come before ours. A verb
+-- has counted the move, and set its time, its reason, its worker and its event_id;
+-- where the queue keeps no history, event_id stays as it was.
 CREATE TRIGGER main.tm_task_moves_legally
 BEFORE UPDATE OF state ON tm_task
 WHEN OLD.state IS NOT NEW.state
-  AND NOT EXISTS (
+BEGIN
+  SELECT RAISE(ABORT, 'tm_task: tm_transition has no move from the old state to the new one [wrong_state]')
+  WHERE NOT EXISTS (
     SELECT 1 FROM tm_transition WHERE from_state = OLD.state AND to_state = NEW.state
-  )
-BEGIN
-  SELECT RAISE(ABORT, 'tm_task: tm_transition has no move from the old state to the new one [wrong_state]');
-END;
-
-CREATE TRIGGER main.tm_task_keeps_its_id
-BEFORE UPDATE OF id ON tm_task
-WHEN OLD.id IS NOT NEW.id
-BEGIN
-  SELECT RAISE(ABORT, 'tm_task: the id of a task does not change [bad_argument]');
-END;
-
--- The history of what the verbs do. A verb has counted the move, and set its time,
--- its reason and its worker.
-CREATE TRIGGER main.tm_task_keeps_history
-AFTER UPDATE OF state ON tm_task
-WHEN OLD.state IS NOT NEW.state
-  AND OLD.moves IS NOT NEW.moves
-  AND (SELECT history FROM tm_queue WHERE name = NEW.queue)
-BEGIN
+  );
   INSERT INTO tm_event (id, task_id, previous_id, move, from_state, to_state, at_ms, attempt, actor, reason)
-  VALUES (
-    max(
-      coalesce((SELECT max(id) FROM tm_event), 0),
-      (SELECT last_deleted_event_id FROM tm_setting WHERE id = 1)
-    ) + 1,
+  SELECT
+    CASE
+      WHEN NEW.event_id > coalesce((SELECT max(id) FROM tm_event), 0) THEN NEW.event_id
+      ELSE RAISE(ABORT, 'tm_task: a BEFORE trigger moved another task, use an AFTER trigger [wrong_state]')
+    END,
     NEW.id,
-    (SELECT event_id FROM tm_task WHERE id = NEW.id),
+    OLD.event_id,
     NEW.moves,
     OLD.state,
     NEW.state,
@@ -308,8 +296,14 @@ BEGIN
     NEW.attempt,
     CASE WHEN NEW.state <> 'cancelling' THEN NEW.worker END,
     NEW.reason
-  );
-  UPDATE tm_task SET event_id = (SELECT max(id) FROM tm_event) WHERE id = NEW.id;
+  WHERE OLD.moves IS NOT NEW.moves AND OLD.event_id IS NOT NEW.event_id;
+END;
+
+CREATE TRIGGER main.tm_task_keeps_its_id
+BEFORE UPDATE OF id ON tm_task
+WHEN OLD.id IS NOT NEW.id
+BEGIN
+  SELECT RAISE(ABORT, 'tm_task: the id of a task does not change [bad_argument]');
 END;
 
 -- A legal move made by hand: the columns that belong to the state, and then its row

@@ -32,19 +32,18 @@ WHERE s.id = 1;
 
 -- Priority (higher first), then time, then id: the order of the index.
 -- name: claim_best
--- columns: id
+-- columns: id moves
 -- plan: tm_task_live
-SELECT id FROM main.tm_task INDEXED BY tm_task_live
+SELECT id, moves FROM main.tm_task INDEXED BY tm_task_live
 WHERE queue = :queue AND phase = 0
 ORDER BY sort_key, sort_ms, id
 LIMIT 1;
 
 -- name: claim_wanted
--- columns: id
-SELECT id FROM main.tm_task WHERE id = :id AND queue = :queue AND state = 'available';
+-- columns: id moves
+SELECT id, moves FROM main.tm_task WHERE id = :id AND queue = :queue AND state = 'available';
 
 -- name: claim_take
--- columns: state id token queue kind payload attempt max_attempts priority run_at_ms lease_until_ms created_ms worker tags metadata error
 UPDATE main.tm_task
 SET
   state = 'running',
@@ -57,13 +56,25 @@ SET
   ),
   moves = moves + 1,
   moved_ms = :now_ms,
+  event_id = CASE
+    WHEN :has_history THEN 1 + max(
+      coalesce((SELECT max(id) FROM main.tm_event), 0),
+      (SELECT last_deleted_event_id FROM main.tm_setting WHERE id = 1)
+    )
+    ELSE event_id
+  END,
   started_ms = :now_ms,
   progress = NULL,
   note = NULL,
   reason = NULL
-WHERE id = :id
-RETURNING
+WHERE id = :id;
+
+-- What the worker is given.
+-- name: claim_row
+-- columns: state moves id token queue kind payload attempt max_attempts priority run_at_ms lease_until_ms created_ms worker tags metadata error
+SELECT
   state,
+  moves,
   id,
   token,
   queue,
@@ -78,4 +89,6 @@ RETURNING
   worker,
   tags,
   metadata,
-  error;
+  error
+FROM main.tm_task
+WHERE id = :id;

@@ -1,17 +1,22 @@
 -- How a worker lets go of a task, and how it keeps it.
 
 -- name: finish_complete
--- columns: state
 UPDATE main.tm_task
 SET
   state = 'completed',
   lease_until_ms = NULL,
   moves = moves + 1,
   moved_ms = :now_ms,
+  event_id = CASE
+    WHEN :has_history THEN 1 + max(
+      coalesce((SELECT max(id) FROM main.tm_event), 0),
+      (SELECT last_deleted_event_id FROM main.tm_setting WHERE id = 1)
+    )
+    ELSE event_id
+  END,
   reason = NULL,
   result = :result
-WHERE id = :id
-RETURNING state;
+WHERE id = :id;
 
 -- name: finish_keep_error
 INSERT INTO main.tm_attempt (task_id, token, attempt, worker, started_ms, failed_ms, error)
@@ -20,11 +25,9 @@ FROM main.tm_task
 WHERE id = :id;
 
 -- name: finish_heartbeat
--- columns: state
 UPDATE main.tm_task
 SET
   lease_until_ms = :lease_until_ms,
   progress = iif(:sets_progress, :progress, progress),
   note = iif(:sets_note, :note, note)
-WHERE id = :id
-RETURNING state;
+WHERE id = :id;

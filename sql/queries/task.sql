@@ -1,11 +1,12 @@
 -- One task: read it, move it, remove it.
 
 -- name: task_load
--- columns: state held_from history token attempt max_attempts run_at_ms lease_until_ms lease_ms backoff_kind backoff_base_ms backoff_max_ms backoff_jitter
+-- columns: state held_from history moves token attempt max_attempts run_at_ms lease_until_ms lease_ms backoff_kind backoff_base_ms backoff_max_ms backoff_jitter
 SELECT
   t.state,
   t.held_from,
   q.history,
+  t.moves,
   t.token,
   t.attempt,
   t.max_attempts,
@@ -23,7 +24,6 @@ WHERE t.id = :id;
 -- Every move but the two that are worth a statement of their own, claim_take and
 -- finish_complete.
 -- name: task_move
--- columns: state
 UPDATE main.tm_task
 SET
   state = :state,
@@ -31,17 +31,28 @@ SET
   attempt = :attempt,
   moves = moves + 1,
   moved_ms = :now_ms,
+  event_id = CASE
+    WHEN :has_history THEN 1 + max(
+      coalesce((SELECT max(id) FROM main.tm_event), 0),
+      (SELECT last_deleted_event_id FROM main.tm_setting WHERE id = 1)
+    )
+    ELSE event_id
+  END,
   lease_until_ms = :lease_until_ms,
   held_from = :held_from,
   worker = iif(:keeps_worker, worker, NULL),
   reason = :reason,
   error = coalesce(:error, error)
-WHERE id = :id
-RETURNING state;
+WHERE id = :id;
+
+-- What a write should have left; a SELECT is cheaper than RETURNING, which builds a
+-- table in memory.
+-- name: task_written
+-- columns: state moves run_at_ms lease_until_ms
+SELECT state, moves, run_at_ms, lease_until_ms FROM main.tm_task WHERE id = :id;
 
 -- name: task_set_run_at
--- columns: state
-UPDATE main.tm_task SET run_at_ms = :run_at_ms WHERE id = :id RETURNING state;
+UPDATE main.tm_task SET run_at_ms = :run_at_ms WHERE id = :id;
 
 -- name: task_delete
 -- columns: id
