@@ -181,17 +181,22 @@ CREATE TABLE tm_attempt (
 CREATE TRIGGER tm_task_moves_legally
 BEFORE UPDATE OF state ON tm_task
 WHEN OLD.state IS NOT NEW.state
-BEGIN
-  SELECT RAISE(ABORT, 'tm_task: tm_transition has no move from the old state to the new one [wrong_state]')
-  WHERE NOT EXISTS (
+  AND NOT EXISTS (
     SELECT 1 FROM tm_transition WHERE from_state = OLD.state AND to_state = NEW.state
-  );
+  )
+BEGIN
+  SELECT RAISE(ABORT, 'tm_task: tm_transition has no move from the old state to the new one [wrong_state]');
+END;
+
+CREATE TRIGGER tm_task_keeps_history
+BEFORE UPDATE OF state ON tm_task
+WHEN OLD.event_id IS NOT NEW.event_id
+  AND OLD.moves IS NOT NEW.moves
+  AND OLD.state IS NOT NEW.state
+BEGIN
   INSERT INTO tm_event (id, task_id, previous_id, move, from_state, to_state, at_ms, attempt, actor, reason)
-  SELECT
-    CASE
-      WHEN NEW.event_id > coalesce((SELECT max(id) FROM tm_event), 0) THEN NEW.event_id
-      ELSE RAISE(ABORT, 'tm_task: a BEFORE trigger moved another task, use an AFTER trigger [wrong_state]')
-    END,
+  VALUES (
+    NEW.event_id,
     NEW.id,
     OLD.event_id,
     NEW.moves,
@@ -201,7 +206,7 @@ BEGIN
     NEW.attempt,
     CASE WHEN NEW.state <> 'cancelling' THEN NEW.worker END,
     NEW.reason
-  WHERE OLD.moves IS NOT NEW.moves AND OLD.event_id IS NOT NEW.event_id;
+  );
 END;
 
 CREATE TRIGGER tm_task_keeps_its_id

@@ -31,7 +31,7 @@ void tm_claim_probe(TmRun *run, TmText queue, TmProbe *probe) {
     probe->next_lapse_ms = tm_stmt_int(&s, TM_C_CLAIM_PROBE_NEXT_LAPSE_MS);
   }
   tm_stmt_close(&s);
-  if (!is_current) tm_schema_explain(run);
+  if (!is_current) tm_schema_refuse(run);
 }
 
 static bool probe_is_due(const TmProbe *probe) {

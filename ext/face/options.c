@@ -137,12 +137,14 @@ bool tm_options_real(TmOptions *options, int i, double min, double max, double *
 bool tm_options_bool(TmOptions *options, int i, bool *out) {
   if (!options_has(options, i)) return false;
   const TmJsonValue *value = &options->values[i];
-  bool is_number = value->type == TM_JSON_INT && (value->i == 0 || value->i == 1);
+  /* Of a JSON integer r is the same number, so 1 and 1.0 both count. */
+  bool is_number = (value->type == TM_JSON_INT || value->type == TM_JSON_REAL) &&
+                   (value->r == 0.0 || value->r == 1.0);
   if (value->type != TM_JSON_TRUE && value->type != TM_JSON_FALSE && !is_number) {
     options_bad(options, i, "true or false");
     return false;
   }
-  *out = value->type == TM_JSON_TRUE || (is_number && value->i == 1);
+  *out = value->type == TM_JSON_TRUE || (is_number && value->r == 1.0);
   return true;
 }
 

@@ -37,7 +37,7 @@ void tm_run_begin(TmRun *run) {
     run->has_strict_queues = tm_stmt_int(&stmt, TM_C_RUN_BEGIN_STRICT_QUEUES) != 0;
   }
   tm_stmt_close(&stmt);
-  if (!tm_run_failed(run) && !is_current) tm_schema_explain(run);
+  if (!tm_run_failed(run) && !is_current) tm_schema_refuse(run);
   run->has_begun = !tm_run_failed(run);
 }
 

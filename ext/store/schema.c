@@ -46,3 +46,10 @@ void tm_schema_explain(TmRun *run) {
                  version, newest);
   }
 }
+
+void tm_schema_refuse(TmRun *run) {
+  tm_schema_explain(run);
+  if (tm_run_failed(run)) return;
+  tm_error_set(&run->error, TM_NOT_INITIALIZED,
+               "the row of tm_setting is not there or may not be read, see tm_doctor");
+}

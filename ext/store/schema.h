@@ -16,4 +16,7 @@ int tm_schema_version(TmRun *run);
  * nothing where it is. */
 void tm_schema_explain(TmRun *run);
 
+/* The same for who found no settings: an error in any case. */
+void tm_schema_refuse(TmRun *run);
+
 #endif

@@ -267,26 +267,33 @@ CREATE TABLE main.tm_attempt (
   CONSTRAINT attempt_belongs_to_a_task FOREIGN KEY (task_id) REFERENCES tm_task (id) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
--- Every move goes through here before it is made. A plain client has foreign keys
--- off, so the graph is held by this trigger as well as by tm_event. The history of
--- what the verbs do is written here too, and not after the move, because triggers
--- of others that run after the move, and move other tasks, come before ours. A verb
--- has counted the move, and set its time, its reason, its worker and its event_id;
--- where the queue keeps no history, event_id stays as it was.
+-- A plain client has foreign keys off: the graph is held by this trigger as well
+-- as by the foreign key of tm_event.
 CREATE TRIGGER main.tm_task_moves_legally
 BEFORE UPDATE OF state ON tm_task
 WHEN OLD.state IS NOT NEW.state
-BEGIN
-  SELECT RAISE(ABORT, 'tm_task: tm_transition has no move from the old state to the new one [wrong_state]')
-  WHERE NOT EXISTS (
+  AND NOT EXISTS (
     SELECT 1 FROM tm_transition WHERE from_state = OLD.state AND to_state = NEW.state
-  );
+  )
+BEGIN
+  SELECT RAISE(ABORT, 'tm_task: tm_transition has no move from the old state to the new one [wrong_state]');
+END;
+
+-- The history of what the verbs do. A verb has counted the move, and set its time,
+-- its reason, its worker and its event_id; where the queue keeps no history, event_id
+-- stays as it was. Written before the move, because AFTER triggers of others, which may
+-- move other tasks, run before ours. (A BEFORE trigger of theirs that moves another
+-- task takes the id: the row below is then not unique and the move fails.) One row
+-- of VALUES: a SELECT would cost a quarter more, and one that reads tm_event a half.
+CREATE TRIGGER main.tm_task_keeps_history
+BEFORE UPDATE OF state ON tm_task
+WHEN OLD.event_id IS NOT NEW.event_id
+  AND OLD.moves IS NOT NEW.moves
+  AND OLD.state IS NOT NEW.state
+BEGIN
   INSERT INTO tm_event (id, task_id, previous_id, move, from_state, to_state, at_ms, attempt, actor, reason)
-  SELECT
-    CASE
-      WHEN NEW.event_id > coalesce((SELECT max(id) FROM tm_event), 0) THEN NEW.event_id
-      ELSE RAISE(ABORT, 'tm_task: a BEFORE trigger moved another task, use an AFTER trigger [wrong_state]')
-    END,
+  VALUES (
+    NEW.event_id,
     NEW.id,
     OLD.event_id,
     NEW.moves,
@@ -296,7 +303,7 @@ BEGIN
     NEW.attempt,
     CASE WHEN NEW.state <> 'cancelling' THEN NEW.worker END,
     NEW.reason
-  WHERE OLD.moves IS NOT NEW.moves AND OLD.event_id IS NOT NEW.event_id;
+  );
 END;
 
 CREATE TRIGGER main.tm_task_keeps_its_id

@@ -2,7 +2,8 @@
 
 -- One row of VALUES: SQLite needs no statement journal for it. The NULL that a
 -- missing queue or a schema of another version leaves in max_attempts fails NOT NULL.
--- Ids are not used again after the newest task was deleted.
+-- Ids are not used again after the newest task was deleted; settings that cannot be
+-- read give the id 0, which a constraint refuses.
 -- name: enqueue_insert
 INSERT INTO main.tm_task (
   id,
@@ -25,10 +26,13 @@ INSERT INTO main.tm_task (
   payload
 )
 VALUES (
-  max(
-    coalesce((SELECT max(id) FROM main.tm_task), 0),
-    (SELECT last_deleted_task_id FROM main.tm_setting WHERE id = 1)
-  ) + 1,
+  ifnull(
+    max(
+      coalesce((SELECT max(id) FROM main.tm_task), 0),
+      (SELECT last_deleted_task_id FROM main.tm_setting WHERE id = 1)
+    ) + 1,
+    0
+  ),
   :queue,
   CASE
     WHEN :held THEN 'held'
