@@ -18,11 +18,9 @@ void tm_claim_probe(TmRun *run, TmText queue, TmProbe *probe) {
   TmStmt s;
   tm_stmt_open(run, TM_Q_CLAIM_PROBE, &s);
   tm_stmt_bind_text(&s, TM_P_CLAIM_PROBE_QUEUE, queue);
-  bool is_current = false;
-  if (tm_stmt_row(&s)) {
-    is_current = tm_stmt_int(&s, TM_C_CLAIM_PROBE_VERSION) == tm_schema_newest();
-    probe->now_ms = tm_run_now(run, tm_stmt_is_null(&s, TM_C_CLAIM_PROBE_CLOCK_MS),
-                               tm_stmt_int(&s, TM_C_CLAIM_PROBE_CLOCK_MS));
+  bool is_current = tm_stmt_row(&s) && tm_run_begin_from(run, &s);
+  if (is_current) {
+    probe->now_ms = run->now_ms;
     probe->exists = !tm_stmt_is_null(&s, TM_C_CLAIM_PROBE_PAUSED);
     probe->is_paused = tm_stmt_int(&s, TM_C_CLAIM_PROBE_PAUSED) != 0;
     probe->has_history = tm_stmt_int(&s, TM_C_CLAIM_PROBE_HISTORY) != 0;

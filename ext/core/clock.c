@@ -18,7 +18,7 @@ static sqlite3_int64 clock_write(TmRun *run, bool is_frozen, sqlite3_int64 time_
   if (!tm_run_failed(run) && !is_set) {
     tm_run_dropped(run, "tm_setting");
   }
-  return tm_run_now(run, !is_frozen, time_ms);
+  return tm_run_set_clock(run, is_frozen, time_ms);
 }
 
 sqlite3_int64 tm_clock_set(TmRun *run, sqlite3_int64 time_ms) {

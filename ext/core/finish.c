@@ -12,7 +12,6 @@
 
 /* Read the task and see that the caller holds it. */
 static void finish_load(TmRun *run, sqlite3_int64 id, sqlite3_int64 token, TmTask *task) {
-  tm_run_begin(run);
   tm_task_load(run, id, task);
   tm_task_need_token(run, task, token);
   tm_task_need_state(run, task, HOLDER_STATES);

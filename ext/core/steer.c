@@ -9,7 +9,6 @@
    TM_STATE_BIT(TM_WAITING) | TM_STATE_BIT(TM_RETRYABLE))
 
 static void steer_load(TmRun *run, sqlite3_int64 id, TmStateSet takes, TmTask *task) {
-  tm_run_begin(run);
   tm_task_load(run, id, task);
   tm_task_need_state(run, task, takes);
 }

@@ -5,12 +5,15 @@
  *          vanish without an error; the count of changes and a second look tell. */
 #include "core/task.h"
 
+#include "store/schema.h"
+
 void tm_task_load(TmRun *run, sqlite3_int64 id, TmTask *task) {
   *task = (TmTask){.id = id, .state = TM_STATE_COUNT, .held_from = TM_STATE_COUNT};
   TmStmt s;
   tm_stmt_open(run, TM_Q_TASK_LOAD, &s);
   tm_stmt_bind_int(&s, TM_P_TASK_LOAD_ID, id);
-  bool is_there = tm_stmt_row(&s);
+  bool is_current = tm_stmt_row(&s) && tm_run_begin_from(run, &s);
+  bool is_there = is_current && !tm_stmt_is_null(&s, TM_C_TASK_LOAD_ID);
   if (is_there) {
     task->state = tm_state_of(tm_stmt_text(&s, TM_C_TASK_LOAD_STATE));
     task->held_from = tm_state_of(tm_stmt_text(&s, TM_C_TASK_LOAD_HELD_FROM));
@@ -29,6 +32,7 @@ void tm_task_load(TmRun *run, sqlite3_int64 id, TmTask *task) {
     task->backoff_jitter = tm_stmt_real(&s, TM_C_TASK_LOAD_BACKOFF_JITTER);
   }
   tm_stmt_close(&s);
+  if (!is_current) tm_schema_refuse(run);
   if (!tm_run_failed(run) && !is_there) {
     tm_error_set(&run->error, TM_NO_SUCH_TASK, "no task %lld, see tm_task for those there are", id);
   }

@@ -29,7 +29,7 @@ typedef struct TmTask {
 /* Who appears as the maker of a move: the worker that holds the lease, or nobody. */
 typedef enum TmActor { TM_BY_WORKER, TM_BY_OTHERS } TmActor;
 
-/* Read a task; [no_such_task] where there is none. */
+/* Read a task, and begin the run with the same statement; [no_such_task] where there is none. */
 void tm_task_load(TmRun *run, sqlite3_int64 id, TmTask *task);
 
 /* [lease_lost] unless `token` is the newest. */

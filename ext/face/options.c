@@ -30,6 +30,10 @@ static void options_unknown(TmOptions *options, const TmJsonValue *key) {
     return;
   }
   const char *best = tm_suggest(word, n, options->names, options->count);
+  for (int i = 0; i < options->count && !best && n > 0; i++) {
+    /* run_at is far from run_at_ms by letters, and yet its beginning. */
+    if (strncmp(options->names[i], word, (size_t)n) == 0) best = options->names[i];
+  }
   if (best) {
     tm_error_set(error, TM_UNKNOWN_OPTION, "no option '%.40s', did you mean '%s'?", word, best);
   } else if (options->count) {

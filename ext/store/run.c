@@ -25,26 +25,29 @@ void tm_run_clear(TmRun *run) {
   tm_error_clear(&run->error);
 }
 
+sqlite3_int64 tm_run_set_clock(TmRun *run, bool is_frozen, sqlite3_int64 clock_ms) {
+  run->is_frozen = is_frozen;
+  run->now_ms = is_frozen ? clock_ms : tm_os_wall_us() / 1000;
+  return run->now_ms;
+}
+
+bool tm_run_begin_from(TmRun *run, const TmStmt *row) {
+  tm_run_set_clock(run, !tm_stmt_is_null(row, TM_C_RUN_BEGIN_CLOCK_MS),
+                   tm_stmt_int(row, TM_C_RUN_BEGIN_CLOCK_MS));
+  run->has_begun = tm_stmt_int(row, TM_C_RUN_BEGIN_VERSION) == tm_schema_newest();
+  return run->has_begun;
+}
+
 void tm_run_begin(TmRun *run) {
   if (run->has_begun || tm_run_failed(run)) return;
   TmStmt stmt;
   tm_stmt_open(run, TM_Q_RUN_BEGIN, &stmt);
-  bool is_current = false;
-  if (tm_stmt_row(&stmt)) {
-    is_current = tm_stmt_int(&stmt, TM_C_RUN_BEGIN_VERSION) == tm_schema_newest();
-    tm_run_now(run, tm_stmt_is_null(&stmt, TM_C_RUN_BEGIN_CLOCK_MS),
-               tm_stmt_int(&stmt, TM_C_RUN_BEGIN_CLOCK_MS));
+  bool is_current = tm_stmt_row(&stmt) && tm_run_begin_from(run, &stmt);
+  if (is_current) {
     run->has_strict_queues = tm_stmt_int(&stmt, TM_C_RUN_BEGIN_STRICT_QUEUES) != 0;
   }
   tm_stmt_close(&stmt);
-  if (!tm_run_failed(run) && !is_current) tm_schema_refuse(run);
-  run->has_begun = !tm_run_failed(run);
-}
-
-sqlite3_int64 tm_run_now(TmRun *run, bool is_running, sqlite3_int64 clock_ms) {
-  run->is_frozen = !is_running;
-  run->now_ms = is_running ? tm_os_wall_us() / 1000 : clock_ms;
-  return run->now_ms;
+  if (!is_current) tm_schema_refuse(run);
 }
 
 void tm_run_dropped(TmRun *run, const char *table) {
@@ -152,7 +155,9 @@ bool tm_stmt_row(TmStmt *stmt) {
   if (!stmt->stmt || tm_run_failed(stmt->run)) return false;
   int rc = sqlite3_step(stmt->stmt);
   if (rc == SQLITE_ROW) return true;
-  if (rc != SQLITE_DONE) tm_error_sqlite(&stmt->run->error, stmt->run->context->db, rc);
+  if (rc == SQLITE_DONE) return false;
+  /* A cached statement finds the schema gone here, and not when it is prepared. */
+  if (!tm_run_failed(stmt->run)) stmt_explain(stmt->run, rc);
   return false;
 }
 

@@ -20,6 +20,12 @@ typedef struct TmRun {
   sqlite3_int64 task_id; /* the task acted on, for last_insert_rowid(); 0: none */
 } TmRun;
 
+typedef struct TmStmt {
+  TmRun *run;
+  sqlite3_stmt *stmt; /* NULL after a failure */
+  TmQuery query;
+} TmStmt;
+
 /* ---- the run --------------------------------------------------------- */
 
 void tm_run_init(TmRun *run, TmContext *context, const char *subject);
@@ -32,20 +38,18 @@ static inline bool tm_run_failed(const TmRun *run) {
  * [not_initialized] or [schema_too_new] otherwise. Does its work once. */
 void tm_run_begin(TmRun *run);
 
-/* The same, from a statement that has read the clock itself; returns now_ms. */
-sqlite3_int64 tm_run_now(TmRun *run, bool is_running, sqlite3_int64 clock_ms);
+/* The same, from the row of a statement whose first two columns are clock_ms and version.
+ * False where the version is another: then close the statement and call tm_schema_refuse(). */
+bool tm_run_begin_from(TmRun *run, const TmStmt *row);
+
+/* Set the run's time; returns it. */
+sqlite3_int64 tm_run_set_clock(TmRun *run, bool is_frozen, sqlite3_int64 clock_ms);
 
 /* [write_dropped]: a statement did less than it should, without an error. A trigger that
  * raises IGNORE does that, and an authorizer that answers SQLITE_IGNORE. */
 void tm_run_dropped(TmRun *run, const char *table);
 
 /* ---- its statements -------------------------------------------------- */
-
-typedef struct TmStmt {
-  TmRun *run;
-  sqlite3_stmt *stmt; /* NULL after a failure */
-  TmQuery query;
-} TmStmt;
 
 /* Take the statement from the cache, or prepare it; inside itself a second one is made. */
 void tm_stmt_open(TmRun *run, TmQuery query, TmStmt *stmt);

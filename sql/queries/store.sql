@@ -9,13 +9,14 @@ SELECT 1 FROM main.tm_keeper;
 -- name: scope_enter
 INSERT INTO main.tm_command (verb) SELECT :call;
 
--- The beginning of every verb.
+-- The beginning of every verb that does not read its task or its queue first. What
+-- those read begins with the same two columns.
 -- name: run_begin
--- columns: clock_ms strict_queues version
+-- columns: clock_ms version strict_queues
 SELECT
   clock_ms,
-  strict_queues,
-  (SELECT max(version) FROM main.tm_migration)
+  (SELECT max(version) FROM main.tm_migration),
+  strict_queues
 FROM main.tm_setting
 WHERE id = 1;
 

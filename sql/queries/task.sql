@@ -1,8 +1,12 @@
 -- One task: read it, move it, remove it.
 
+-- The settings come with it, which saves a verb its run_begin.
 -- name: task_load
--- columns: state held_from history moves token attempt max_attempts run_at_ms lease_until_ms lease_ms backoff_kind backoff_base_ms backoff_max_ms backoff_jitter
+-- columns: clock_ms version id state held_from history moves token attempt max_attempts run_at_ms lease_until_ms lease_ms backoff_kind backoff_base_ms backoff_max_ms backoff_jitter
 SELECT
+  s.clock_ms,
+  (SELECT max(version) FROM main.tm_migration),
+  t.id,
   t.state,
   t.held_from,
   q.history,
@@ -17,9 +21,10 @@ SELECT
   coalesce(t.backoff_base_ms, q.backoff_base_ms),
   coalesce(t.backoff_max_ms, q.backoff_max_ms),
   coalesce(t.backoff_jitter, q.backoff_jitter)
-FROM main.tm_task AS t
-CROSS JOIN main.tm_queue AS q ON q.name = t.queue
-WHERE t.id = :id;
+FROM main.tm_setting AS s
+LEFT JOIN main.tm_task AS t ON t.id = :id
+LEFT JOIN main.tm_queue AS q ON q.name = t.queue
+WHERE s.id = 1;
 
 -- Every move but the two that are worth a statement of their own, claim_take and
 -- finish_complete.
