@@ -18,7 +18,7 @@ proc task_in {state {queue emails}} {
       set options [format {{"id":%d}} $id]
       sql {SELECT tm_claim($queue, 'worker-1', $options)}
       switch $state {
-        waiting { sql "UPDATE tm_task SET state = 'waiting' WHERE id = $id" }
+        waiting { sql "UPDATE tm_task SET state = 'waiting', run_at_ms = run_at_ms + 60000 WHERE id = $id" }
         retryable { sql "SELECT tm_fail($id, 1, 'broken', '{\"delay\":60}')" }
         cancelling { sql "SELECT tm_cancel($id)" }
         completed { sql "SELECT tm_complete($id, 1, 'done')" }
@@ -49,18 +49,4 @@ proc path_of {id {connection db}} {
 # State, attempt and token in one go.
 proc at {id {connection db}} {
   sql "SELECT state, attempt, token FROM tm_task WHERE id = $id" $connection
-}
-
-# The rows of the tables of tasks and queues, without the ids of events, which are real time.
-proc rows_of_tasks {{connection db}} {
-  set out {}
-  foreach {table order} {tm_queue name tm_task id tm_event {task_id, id} tm_attempt {task_id, token}
-      tm_setting id tm_migration version} {
-    set cells {}
-    $connection eval "SELECT name FROM pragma_table_info('$table')" {
-      if {"$table.$name" ni {tm_event.id tm_task.event_id}} { lappend cells "quote($name)" }
-    }
-    lappend out $table [$connection eval "SELECT [join $cells { || ' ' || }] FROM $table ORDER BY $order"]
-  }
-  return $out
 }

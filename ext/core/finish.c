@@ -60,11 +60,15 @@ TmState tm_finish_fail(TmRun *run, sqlite3_int64 id, sqlite3_int64 token, TmText
     to = TM_DISCARDED;
     reason = "attempts exhausted";
   } else {
-    if (delay_ms < 0) {
+    if (delay_ms >= 0) {
+      task.run_at_ms = tm_task_time_after(run, "delay", delay_ms);
+    } else {
       delay_ms = tm_backoff_delay_ms(task.backoff_kind, task.backoff_base_ms, task.backoff_max_ms,
                                      task.backoff_jitter, task.attempt);
+      /* A backoff is cut, never refused: the task has failed all the same. */
+      sqlite3_int64 most_ms = TM_TIME_MAX_MS - run->now_ms;
+      task.run_at_ms = run->now_ms + (delay_ms < most_ms ? delay_ms : most_ms);
     }
-    task.run_at_ms = tm_task_time_after(run, delay_ms);
   }
   tm_task_move(run, &task, to, TM_BY_WORKER, reason ? tm_text_of(reason) : TM_NO_TEXT, error);
   return to;
@@ -87,7 +91,7 @@ TmState tm_finish_snooze(TmRun *run, sqlite3_int64 id, sqlite3_int64 token,
   TmTask task;
   finish_load(run, id, token, &task);
   if (!tm_run_failed(run) && task.state == TM_RUNNING) {
-    task.run_at_ms = tm_task_time_after(run, delay_ms);
+    task.run_at_ms = tm_task_time_after(run, "delay", delay_ms);
   }
   return finish_give_back(run, &task, TM_SCHEDULED, "snoozed");
 }
@@ -103,7 +107,8 @@ TmState tm_finish_heartbeat(TmRun *run, sqlite3_int64 id, sqlite3_int64 token,
   TmTask task;
   finish_load(run, id, token, &task);
   if (tm_run_failed(run)) return TM_STATE_COUNT;
-  task.lease_until_ms = tm_task_time_after(run, beat->lease_ms ? beat->lease_ms : task.lease_ms);
+  task.lease_until_ms =
+      tm_task_time_after(run, "lease", beat->lease_ms ? beat->lease_ms : task.lease_ms);
   TmWrite write;
   tm_task_write_open(run, TM_Q_FINISH_HEARTBEAT, &write);
   TmStmt *s = &write.stmt;

@@ -72,7 +72,7 @@ TmState tm_steer_reschedule(TmRun *run, sqlite3_int64 id, TmWhen when) {
              TM_STATE_BIT(TM_SCHEDULED) | TM_STATE_BIT(TM_RETRYABLE) | TM_STATE_BIT(TM_AVAILABLE),
              &task);
   if (tm_run_failed(run)) return TM_STATE_COUNT;
-  task.run_at_ms = when.is_time ? when.ms : tm_task_time_after(run, when.ms);
+  task.run_at_ms = when.is_time ? when.ms : tm_task_time_after(run, "delay", when.ms);
   TmState to = task.state;
   if (task.run_at_ms <= run->now_ms) {
     to = TM_AVAILABLE;

@@ -136,8 +136,11 @@ void tm_task_move(TmRun *run, TmTask *task, TmState to, TmActor actor, TmText re
   tm_task_write_move(&write, task, to);
 }
 
-sqlite3_int64 tm_task_time_after(const TmRun *run, sqlite3_int64 delay_ms) {
-  return delay_ms < TM_TIME_MAX_MS - run->now_ms ? run->now_ms + delay_ms : TM_TIME_MAX_MS;
+sqlite3_int64 tm_task_time_after(TmRun *run, const char *what, sqlite3_int64 delay_ms) {
+  if (delay_ms <= TM_TIME_MAX_MS - run->now_ms) return run->now_ms + delay_ms;
+  tm_error_set(&run->error, TM_OUT_OF_RANGE, "%s %lld ms reaches beyond the year 9999", what,
+               delay_ms);
+  return run->now_ms;
 }
 
 void tm_task_set_run_at(TmRun *run, TmTask *task) {

@@ -59,8 +59,8 @@ void tm_task_write_times(TmWrite *write, const TmTask *task);
 void tm_task_write_counted(TmWrite *write, bool has_history);
 bool tm_task_is_moved(TmState state, sqlite3_int64 moves, TmState to, sqlite3_int64 moves_before);
 
-/* Now and so much later, at most the end of the year 9999. */
-sqlite3_int64 tm_task_time_after(const TmRun *run, sqlite3_int64 delay_ms);
+/* Now and so much later; [out_of_range] beyond the year 9999, naming `what` is too long. */
+sqlite3_int64 tm_task_time_after(TmRun *run, const char *what, sqlite3_int64 delay_ms);
 
 /* Write nothing but a new time. */
 void tm_task_set_run_at(TmRun *run, TmTask *task);

@@ -32,8 +32,15 @@ static const char *const backoff_kinds[] = {"fixed", "linear", "exponential"};
 static void enqueue_backoff(TmOptions *options, TmEnqueue *task) {
   TmCall *call = options->call;
   if (!options->is_given[OPT_BACKOFF] || tm_run_failed(&call->run)) return;
+  const TmJsonValue *value = &options->values[OPT_BACKOFF];
+  if (value->type != TM_JSON_OBJECT) {
+    tm_error_set(&call->run.error, TM_BAD_ARGUMENT,
+                 "option 'backoff' is %.*s, give an object of kind, base, max and jitter",
+                 value->raw_bytes < 40 ? value->raw_bytes : 40, value->raw);
+    return;
+  }
   TmOptions backoff;
-  tm_options_read_json(&backoff, call, &options->values[OPT_BACKOFF], backoff_names, BACKOFF_COUNT);
+  tm_options_read_json(&backoff, call, value, backoff_names, BACKOFF_COUNT);
   task->has_base = tm_options_duration(&backoff, BACKOFF_BASE, 0, &task->backoff_base_ms);
   task->has_max = tm_options_duration(&backoff, BACKOFF_MAX, 0, &task->backoff_max_ms);
   task->has_jitter = tm_options_real(&backoff, BACKOFF_JITTER, 0, 1, &task->backoff_jitter);

@@ -103,7 +103,7 @@ const TmVerb tm_verbs[] = {
     VERB(wait, 2, 2, READS | DIRECT, NULL, "queue, timeout", "1 or 0",
          "Blocks until something may be claimable, or the time (a duration) is over; holds no "
          "lock, no statement and no snapshot; interruptible. `queue` may be a JSON array. Refuses "
-         "inside a transaction `[in_transaction]`."),
+         "inside a transaction `[in_transaction]`, and so always by tm_command."),
 
     /* The clock. */
     VERB(now, 0, 0, READS | SETUP | PURE, NULL, "", "ms since 1970",

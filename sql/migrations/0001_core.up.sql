@@ -306,6 +306,60 @@ BEGIN
   );
 END;
 
+-- What the foreign keys of a task say, for clients that have them off. A row with the
+-- id of another is no way around the graph either: REPLACE fires no delete trigger.
+-- A queue that is missing leaves max_attempts NULL where tm_enqueue made the row, and
+-- that is told by NOT NULL.
+CREATE TRIGGER main.tm_task_is_born_in_order
+BEFORE INSERT ON tm_task
+WHEN NEW.max_attempts IS NOT NULL
+  AND (
+    NOT EXISTS (SELECT 1 FROM tm_queue WHERE name = NEW.queue)
+    OR NOT EXISTS (SELECT 1 FROM tm_state WHERE name = NEW.state)
+    OR EXISTS (SELECT 1 FROM tm_task WHERE id = NEW.id)
+  )
+BEGIN
+  SELECT RAISE(ABORT, 'tm_task: the queue is not in tm_queue [no_such_queue]')
+  WHERE NOT EXISTS (SELECT 1 FROM tm_queue WHERE name = NEW.queue);
+  SELECT RAISE(ABORT, 'tm_task: the state is not in tm_state [wrong_state]')
+  WHERE NOT EXISTS (SELECT 1 FROM tm_state WHERE name = NEW.state);
+  SELECT RAISE(ABORT, 'tm_task: a task with this id is there already [bad_argument]')
+  WHERE EXISTS (SELECT 1 FROM tm_task WHERE id = NEW.id);
+END;
+
+CREATE TRIGGER main.tm_task_stays_in_a_queue
+BEFORE UPDATE OF queue ON tm_task
+WHEN NOT EXISTS (SELECT 1 FROM tm_queue WHERE name = NEW.queue)
+BEGIN
+  SELECT RAISE(ABORT, 'tm_task: the queue is not in tm_queue [no_such_queue]');
+END;
+
+CREATE TRIGGER main.tm_queue_with_tasks_stays
+BEFORE DELETE ON tm_queue
+WHEN EXISTS (SELECT 1 FROM tm_task WHERE queue = OLD.name)
+BEGIN
+  SELECT RAISE(ABORT, 'tm_queue: the queue has tasks, delete them first [wrong_state]');
+END;
+
+CREATE TRIGGER main.tm_queue_with_tasks_keeps_its_name
+BEFORE UPDATE OF name ON tm_queue
+WHEN OLD.name IS NOT NEW.name AND EXISTS (SELECT 1 FROM tm_task WHERE queue = OLD.name)
+BEGIN
+  SELECT RAISE(ABORT, 'tm_queue: the queue has tasks and keeps its name [wrong_state]');
+END;
+
+CREATE TRIGGER main.tm_state_stays
+BEFORE DELETE ON tm_state
+BEGIN
+  SELECT RAISE(ABORT, 'tm_state: the graph does not change [bad_argument]');
+END;
+
+CREATE TRIGGER main.tm_transition_stays
+BEFORE DELETE ON tm_transition
+BEGIN
+  SELECT RAISE(ABORT, 'tm_transition: the graph does not change [bad_argument]');
+END;
+
 CREATE TRIGGER main.tm_task_keeps_its_id
 BEFORE UPDATE OF id ON tm_task
 WHEN OLD.id IS NOT NEW.id

@@ -16,17 +16,19 @@ SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL WH
 CREATE TRIGGER main.tm_inbox_enqueues
 INSTEAD OF INSERT ON tm_inbox
 BEGIN
-  SELECT RAISE(ABORT, 'tm_inbox: queue is not text of 1 to 255 bytes [bad_argument]')
-  WHERE typeof(NEW.queue) <> 'text' OR length(CAST(NEW.queue AS BLOB)) NOT BETWEEN 1 AND 255;
+  SELECT RAISE(ABORT, 'tm_inbox: queue is not text of 1 to 255 bytes without a NUL [bad_argument]')
+  WHERE typeof(NEW.queue) <> 'text' OR NEW.queue = '' OR instr(NEW.queue, char(0));
+  SELECT RAISE(ABORT, 'tm_inbox: queue has more than 255 bytes [too_large]')
+  WHERE length(CAST(NEW.queue AS BLOB)) > 255;
   SELECT RAISE(ABORT, 'tm_inbox: no queue of this name, and this database has strict queues: insert it into tm_queue first [no_such_queue]')
   WHERE (SELECT strict_queues FROM tm_setting WHERE id = 1)
     AND NOT EXISTS (SELECT 1 FROM tm_queue WHERE name = NEW.queue);
   SELECT RAISE(ABORT, 'tm_inbox: delay and run_at_ms exclude each other, give one [bad_argument]')
   WHERE NEW.delay IS NOT NULL AND NEW.run_at_ms IS NOT NULL;
   SELECT RAISE(ABORT, 'tm_inbox: priority, run_at_ms and max_attempts are whole numbers [bad_argument]')
-  WHERE (NEW.priority IS NOT NULL AND (typeof(NEW.priority) NOT IN ('integer', 'real') OR NEW.priority <> CAST(NEW.priority AS INTEGER)))
-    OR (NEW.run_at_ms IS NOT NULL AND (typeof(NEW.run_at_ms) NOT IN ('integer', 'real') OR NEW.run_at_ms <> CAST(NEW.run_at_ms AS INTEGER)))
-    OR (NEW.max_attempts IS NOT NULL AND (typeof(NEW.max_attempts) NOT IN ('integer', 'real') OR NEW.max_attempts <> CAST(NEW.max_attempts AS INTEGER)));
+  WHERE (NEW.priority IS NOT NULL AND (typeof(NEW.priority) NOT IN ('integer', 'real') OR NEW.priority <> round(NEW.priority)))
+    OR (NEW.run_at_ms IS NOT NULL AND (typeof(NEW.run_at_ms) NOT IN ('integer', 'real') OR NEW.run_at_ms <> round(NEW.run_at_ms)))
+    OR (NEW.max_attempts IS NOT NULL AND (typeof(NEW.max_attempts) NOT IN ('integer', 'real') OR NEW.max_attempts <> round(NEW.max_attempts)));
   SELECT RAISE(ABORT, 'tm_inbox: priority is outside -32768..32767 [out_of_range]')
   WHERE NEW.priority NOT BETWEEN -32768 AND 32767;
   SELECT RAISE(ABORT, 'tm_inbox: run_at_ms is outside 0..253402300799999 [out_of_range]')
@@ -35,32 +37,36 @@ BEGIN
   WHERE NEW.max_attempts NOT BETWEEN 1 AND 1000000;
   SELECT RAISE(ABORT, 'tm_inbox: held is 0 or 1 [bad_argument]')
   WHERE NEW.held IS NOT NULL AND NEW.held NOT IN (0, 1);
-  SELECT RAISE(ABORT, 'tm_inbox: kind is not text of 1 to 255 bytes [bad_argument]')
-  WHERE NEW.kind IS NOT NULL
-    AND (typeof(NEW.kind) <> 'text' OR length(CAST(NEW.kind AS BLOB)) NOT BETWEEN 1 AND 255);
-  SELECT RAISE(ABORT, 'tm_inbox: tags are not a JSON array of texts [bad_json]')
+  SELECT RAISE(ABORT, 'tm_inbox: kind is not text of 1 to 255 bytes without a NUL [bad_argument]')
+  WHERE NEW.kind IS NOT NULL AND (typeof(NEW.kind) <> 'text' OR NEW.kind = '' OR instr(NEW.kind, char(0)));
+  SELECT RAISE(ABORT, 'tm_inbox: kind has more than 255 bytes [too_large]')
+  WHERE length(CAST(NEW.kind AS BLOB)) > 255;
+  SELECT RAISE(ABORT, 'tm_inbox: tags are not a JSON array of texts [bad_argument]')
   WHERE NEW.tags IS NOT NULL
     AND (
       (SELECT type FROM json_tree(NEW.tags) LIMIT 1) <> 'array'
       OR EXISTS (SELECT 1 FROM json_each(NEW.tags) WHERE type <> 'text')
     );
-  SELECT RAISE(ABORT, 'tm_inbox: metadata is not a JSON object [bad_json]')
+  SELECT RAISE(ABORT, 'tm_inbox: metadata is not a JSON object [bad_argument]')
   WHERE NEW.metadata IS NOT NULL AND (SELECT type FROM json_tree(NEW.metadata) LIMIT 1) <> 'object';
-  SELECT RAISE(ABORT, 'tm_inbox: backoff is not a JSON object of kind, base, max and jitter [bad_json]')
+  SELECT RAISE(ABORT, 'tm_inbox: backoff is not a JSON object [bad_argument]')
+  WHERE NEW.backoff IS NOT NULL AND (SELECT type FROM json_tree(NEW.backoff) LIMIT 1) <> 'object';
+  SELECT RAISE(ABORT, 'tm_inbox: backoff has a key twice [bad_json]')
   WHERE NEW.backoff IS NOT NULL
-    AND (
-      (SELECT type FROM json_tree(NEW.backoff) LIMIT 1) <> 'object'
-      OR EXISTS (
-        SELECT 1 FROM json_each(NEW.backoff)
-        WHERE CASE key
-          WHEN 'kind' THEN type <> 'text' OR atom NOT IN ('fixed', 'linear', 'exponential')
-          WHEN 'base' THEN type NOT IN ('integer', 'real', 'text')
-          WHEN 'max' THEN type NOT IN ('integer', 'real', 'text')
-          WHEN 'jitter' THEN type NOT IN ('integer', 'real') OR atom NOT BETWEEN 0 AND 1
-          ELSE 1
-        END
-      )
-    );
+    AND (SELECT count(*) > count(DISTINCT key) FROM json_each(NEW.backoff));
+  SELECT RAISE(ABORT, 'tm_inbox: backoff has another key than kind, base, max and jitter [unknown_option]')
+  WHERE EXISTS (SELECT 1 FROM json_each(NEW.backoff) WHERE key NOT IN ('kind', 'base', 'max', 'jitter'));
+  SELECT RAISE(ABORT, 'tm_inbox: backoff kind is fixed, linear or exponential, base and max are durations, jitter is a number [bad_argument]')
+  WHERE EXISTS (
+    SELECT 1 FROM json_each(NEW.backoff)
+    WHERE CASE key
+      WHEN 'kind' THEN type <> 'text' OR atom NOT IN ('fixed', 'linear', 'exponential')
+      WHEN 'jitter' THEN type NOT IN ('integer', 'real')
+      ELSE type NOT IN ('integer', 'real', 'text')
+    END
+  );
+  SELECT RAISE(ABORT, 'tm_inbox: backoff jitter is outside 0..1 [out_of_range]')
+  WHERE EXISTS (SELECT 1 FROM json_each(NEW.backoff) WHERE key = 'jitter' AND atom NOT BETWEEN 0 AND 1);
 
   INSERT INTO tm_queue (name)
   SELECT NEW.queue WHERE NOT EXISTS (SELECT 1 FROM tm_queue WHERE name = NEW.queue);
@@ -89,8 +95,8 @@ BEGIN
     birth.base_ms,
     birth.max_ms,
     (SELECT atom FROM json_each(NEW.backoff) WHERE key = 'jitter'),
-    trim(NEW.tags, char(9, 10, 13, 32)),
-    trim(NEW.metadata, char(9, 10, 13, 32)),
+    (SELECT value FROM json_each('[' || NEW.tags || ']')),
+    (SELECT value FROM json_each('[' || NEW.metadata || ']')),
     NEW.payload
   FROM (
     SELECT
@@ -120,7 +126,9 @@ BEGIN
           SELECT key, atom FROM json_each(NEW.backoff) WHERE key IN ('base', 'max')
         ),
         part (name, rest, number, total_ms) AS (
-          SELECT name, value, NULL, 0.0 FROM word WHERE typeof(value) = 'text'
+          SELECT name, iif(value GLOB '-?*', substr(value, 2), value), NULL, 0.0
+          FROM word
+          WHERE typeof(value) = 'text'
           UNION ALL
           SELECT
             name,
@@ -143,7 +151,10 @@ BEGIN
           WHERE total_ms IS NOT NULL AND (rest <> '' OR number IS NOT NULL)
         ),
         span (name, ms) AS (
-          SELECT name, total_ms FROM part WHERE total_ms IS NULL OR (rest = '' AND number IS NULL)
+          SELECT p.name, round(iif(w.value GLOB '-*', -p.total_ms, p.total_ms), 6)
+          FROM part AS p
+          JOIN word AS w ON w.name = p.name
+          WHERE p.total_ms IS NULL OR (p.rest = '' AND p.number IS NULL)
           UNION ALL
           SELECT name, CASE WHEN typeof(value) IN ('integer', 'real') THEN value * 1000.0 END
           FROM word
