@@ -87,16 +87,50 @@ TmState tm_steer_reschedule(TmRun *run, sqlite3_int64 id, TmWhen when) {
   return to;
 }
 
+/* What there is of a task, before and after its delete. */
+typedef struct Leftover {
+  bool has_task, has_event, has_attempt;
+  bool is_readable;
+  sqlite3_int64 next_task_id, next_event_id;
+} Leftover;
+
+static Leftover steer_leftover(TmRun *run, const TmTask *task) {
+  Leftover left = {0};
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_TASK_LEFTOVER, &s);
+  tm_stmt_bind_int(&s, TM_P_TASK_LEFTOVER_ID, task->id);
+  tm_stmt_bind_int(&s, TM_P_TASK_LEFTOVER_EVENT_ID, task->event_id);
+  if (tm_stmt_row(&s)) {
+    left.has_task = !tm_stmt_is_null(&s, TM_C_TASK_LEFTOVER_TASK);
+    left.has_event = !tm_stmt_is_null(&s, TM_C_TASK_LEFTOVER_EVENT);
+    left.has_attempt = !tm_stmt_is_null(&s, TM_C_TASK_LEFTOVER_ATTEMPT);
+    left.is_readable = tm_stmt_reads(&s, TM_C_TASK_LEFTOVER_TASK) &&
+                       tm_stmt_reads(&s, TM_C_TASK_LEFTOVER_EVENT) &&
+                       tm_stmt_reads(&s, TM_C_TASK_LEFTOVER_ATTEMPT);
+    left.next_task_id = tm_stmt_int(&s, TM_C_TASK_LEFTOVER_NEXT_TASK_ID);
+    left.next_event_id = tm_stmt_int(&s, TM_C_TASK_LEFTOVER_NEXT_EVENT_ID);
+  }
+  tm_stmt_close(&s);
+  return left;
+}
+
 void tm_steer_delete(TmRun *run, sqlite3_int64 id) {
   TmTask task;
   steer_load(run, id,
              TM_STATE_BIT(TM_COMPLETED) | TM_STATE_BIT(TM_CANCELLED) | TM_STATE_BIT(TM_DISCARDED),
              &task);
+  if (tm_run_failed(run)) return;
+  Leftover before = steer_leftover(run, &task);
+  if (!before.is_readable) tm_run_unreadable(run, "tm_task, tm_event or tm_attempt");
   TmStmt s;
   tm_stmt_open(run, TM_Q_TASK_DELETE, &s);
   tm_stmt_bind_int(&s, TM_P_TASK_DELETE_ID, id);
-  bool is_gone = tm_stmt_row(&s);
   tm_stmt_exec(&s);
-  if (tm_run_failed(run) || is_gone) return;
-  tm_run_dropped(run, "tm_task");
+  Leftover after = steer_leftover(run, &task);
+  if (after.has_task) tm_run_dropped(run, "tm_task");
+  if (after.has_event) tm_run_dropped(run, "tm_event");
+  if (after.has_attempt) tm_run_dropped(run, "tm_attempt");
+  if (after.next_task_id < before.next_task_id || after.next_event_id < before.next_event_id) {
+    tm_run_dropped(run, "tm_setting");
+  }
 }

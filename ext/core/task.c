@@ -14,10 +14,12 @@ void tm_task_load(TmRun *run, sqlite3_int64 id, TmTask *task) {
   tm_stmt_bind_int(&s, TM_P_TASK_LOAD_ID, id);
   bool is_current = tm_stmt_row(&s) && tm_run_begin_from(run, &s);
   bool is_there = is_current && !tm_stmt_is_null(&s, TM_C_TASK_LOAD_ID);
+  if (is_there && tm_stmt_is_null(&s, TM_C_TASK_LOAD_HISTORY)) tm_run_unreadable(run, "tm_queue");
   if (is_there) {
     task->state = tm_state_of(tm_stmt_text(&s, TM_C_TASK_LOAD_STATE));
     task->held_from = tm_state_of(tm_stmt_text(&s, TM_C_TASK_LOAD_HELD_FROM));
     task->has_history = tm_stmt_int(&s, TM_C_TASK_LOAD_HISTORY) != 0;
+    task->event_id = tm_stmt_int(&s, TM_C_TASK_LOAD_EVENT_ID);
     task->moves = tm_stmt_int(&s, TM_C_TASK_LOAD_MOVES);
     task->token = tm_stmt_int(&s, TM_C_TASK_LOAD_TOKEN);
     task->attempt = tm_stmt_int(&s, TM_C_TASK_LOAD_ATTEMPT);

@@ -6,7 +6,6 @@
  *          keys off, no WAL, no busy timeout. */
 #include "ops/doctor.h"
 
-#include "core/state.h"
 #include "store/migrate.h"
 #include "store/schema.h"
 
@@ -134,23 +133,11 @@ static void doctor_objects(const Doctor *doctor) {
 static void doctor_graph(const Doctor *doctor) {
   sqlite3_int64 states = 0;
   sqlite3_int64 moves = 0;
-  TmStmt s;
-  tm_stmt_open(doctor->run, TM_Q_DOCTOR_GRAPH, &s);
-  if (tm_stmt_row(&s)) {
-    states = tm_stmt_int(&s, TM_C_DOCTOR_GRAPH_STATES);
-    moves = tm_stmt_int(&s, TM_C_DOCTOR_GRAPH_MOVES);
-  }
-  tm_stmt_close(&s);
+  bool is_whole = tm_schema_has_graph(doctor->run, &states, &moves);
   if (doctor_recover(doctor, "state_graph")) return;
-  int known = 0;
-  for (int from = 0; from < TM_STATE_COUNT; from++) {
-    for (int to = 0; to < TM_STATE_COUNT; to++) {
-      known += tm_state_may_move((TmState)from, (TmState)to);
-    }
-  }
-  doctor_say_made(doctor, "state_graph", states == TM_STATE_COUNT && moves == known, "error",
+  doctor_say_made(doctor, "state_graph", is_whole, "error",
                   sqlite3_mprintf("%lld states and %lld moves, the library has %d and %d", states,
-                                  moves, TM_STATE_COUNT, known),
+                                  moves, TM_GRAPH_STATES, TM_GRAPH_MOVES),
                   "restore the rows of tm_state and tm_transition from sql/migrations");
 }
 

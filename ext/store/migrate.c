@@ -97,8 +97,34 @@ static void migrate_down(TmRun *run, const TmMigration *step) {
   migrate_exec(run, step->down);
 }
 
+static bool migrate_exists(TmRun *run, const char *name) {
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_SCHEMA_OBJECT, &s);
+  tm_stmt_bind_text(&s, TM_P_SCHEMA_OBJECT_NAME, tm_text_of(name));
+  bool exists = tm_stmt_row(&s);
+  tm_stmt_close(&s);
+  return exists;
+}
+
+/* Look that every step did what it says: an authorizer that ignores makes DDL vanish too. */
+static void migrate_look(TmRun *run, int to) {
+  for (int m = 0; m < tm_migration_count; m++) {
+    bool is_wanted = tm_migrations[m].version <= to;
+    for (int i = 0; tm_migrations[m].makes[i] && !tm_run_failed(run); i++) {
+      const char *name = tm_migrations[m].makes[i];
+      if (migrate_exists(run, name) != is_wanted) tm_run_dropped(run, name);
+    }
+  }
+  sqlite3_int64 states = 0;
+  sqlite3_int64 moves = 0;
+  if (to == tm_schema_newest() && !tm_schema_has_graph(run, &states, &moves)) {
+    tm_run_dropped(run, "tm_state, tm_transition or tm_setting");
+  }
+  if (!tm_run_failed(run) && tm_schema_version(run) != to) tm_run_dropped(run, "tm_migration");
+}
+
 void tm_migrate_run(TmRun *run, int from, int to) {
   for (int v = from + 1; v <= to && !tm_run_failed(run); v++) migrate_up(run, migrate_find(v));
   for (int v = from; v > to && !tm_run_failed(run); v--) migrate_down(run, migrate_find(v));
-  if (!tm_run_failed(run) && tm_schema_version(run) != to) tm_run_dropped(run, "tm_migration");
+  if (!tm_run_failed(run)) migrate_look(run, to);
 }

@@ -58,6 +58,12 @@ void tm_run_dropped(TmRun *run, const char *table) {
                table);
 }
 
+void tm_run_unreadable(TmRun *run, const char *table) {
+  if (tm_run_failed(run)) return;
+  tm_error_set(&run->error, TM_WRITE_DROPPED,
+               "%s cannot be read, look for an authorizer that answers SQLITE_IGNORE", table);
+}
+
 /* ---- its statements -------------------------------------------------- */
 
 /* "no such table" may mean that nobody ran tm_init(): then say that instead. */
@@ -177,6 +183,10 @@ sqlite3_int64 tm_stmt_int(const TmStmt *stmt, int column) {
 
 double tm_stmt_real(const TmStmt *stmt, int column) {
   return sqlite3_column_double(stmt->stmt, column);
+}
+
+bool tm_stmt_reads(const TmStmt *stmt, int column) {
+  return stmt->stmt && sqlite3_column_decltype(stmt->stmt, column);
 }
 
 TmText tm_stmt_text(const TmStmt *stmt, int column) {

@@ -49,6 +49,9 @@ sqlite3_int64 tm_run_set_clock(TmRun *run, bool is_frozen, sqlite3_int64 clock_m
  * raises IGNORE does that, and an authorizer that answers SQLITE_IGNORE. */
 void tm_run_dropped(TmRun *run, const char *table);
 
+/* The same for a read: an authorizer that answers SQLITE_IGNORE makes columns NULL. */
+void tm_run_unreadable(TmRun *run, const char *table);
+
 /* ---- its statements -------------------------------------------------- */
 
 /* Take the statement from the cache, or prepare it; inside itself a second one is made. */
@@ -73,6 +76,9 @@ void tm_stmt_exec(TmStmt *stmt);
 bool tm_stmt_is_null(const TmStmt *stmt, int column);
 sqlite3_int64 tm_stmt_int(const TmStmt *stmt, int column);
 double tm_stmt_real(const TmStmt *stmt, int column);
+/* After a step: false where an authorizer made NULL of a column of a table. The statement's
+ * column has a declared type unless that happened. */
+bool tm_stmt_reads(const TmStmt *stmt, int column);
 TmText tm_stmt_text(const TmStmt *stmt, int column); /* alive until the next step or close */
 
 #endif

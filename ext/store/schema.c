@@ -53,3 +53,18 @@ void tm_schema_refuse(TmRun *run) {
   tm_error_set(&run->error, TM_NOT_INITIALIZED,
                "the row of tm_setting is not there or may not be read, see tm_doctor");
 }
+
+bool tm_schema_has_graph(TmRun *run, sqlite3_int64 *states, sqlite3_int64 *moves) {
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_SCHEMA_GRAPH, &s);
+  bool is_whole = false;
+  *states = *moves = 0;
+  if (tm_stmt_row(&s)) {
+    *states = tm_stmt_int(&s, TM_C_SCHEMA_GRAPH_STATES);
+    *moves = tm_stmt_int(&s, TM_C_SCHEMA_GRAPH_MOVES);
+    is_whole = *states == TM_GRAPH_STATES && *moves == TM_GRAPH_MOVES &&
+               tm_stmt_int(&s, TM_C_SCHEMA_GRAPH_SETTINGS) == 1;
+  }
+  tm_stmt_close(&s);
+  return is_whole;
+}

@@ -4,6 +4,7 @@
 #ifndef TM_STORE_SCHEMA_H
 #define TM_STORE_SCHEMA_H
 
+#include "states.h"
 #include "store/run.h"
 
 /* The version that this library brings. */
@@ -18,5 +19,13 @@ void tm_schema_explain(TmRun *run);
 
 /* The same for who found no settings: an error in any case. */
 void tm_schema_refuse(TmRun *run);
+
+/* How many states and moves the library has, and whether the database has as many; *states and
+ * *moves are the database's. */
+#define TM_GRAPH_STATES                                 (0 TM_STATES(TM_GRAPH_COUNT_STATE))
+#define TM_GRAPH_MOVES                                  (0 TM_MOVES(TM_GRAPH_COUNT_MOVE))
+#define TM_GRAPH_COUNT_STATE(name, text, kind, meaning) +1
+#define TM_GRAPH_COUNT_MOVE(from, to)                   +1
+bool tm_schema_has_graph(TmRun *run, sqlite3_int64 *states, sqlite3_int64 *moves);
 
 #endif

@@ -180,4 +180,8 @@ BEGIN
       FROM known
     ) AS span
   ) AS birth;
+
+  -- A trigger of somebody's that raises IGNORE, or an authorizer, may have dropped it.
+  SELECT RAISE(ABORT, 'tm_inbox: the task was not written, look for a trigger that raises IGNORE or an authorizer that answers it [write_dropped]')
+  WHERE changes() <> 1;
 END;

@@ -12,10 +12,6 @@ LIMIT 1;
 -- columns: level
 PRAGMA main.synchronous;
 
--- name: doctor_graph
--- columns: states moves
-SELECT (SELECT count(*) FROM main.tm_state), (SELECT count(*) FROM main.tm_transition);
-
 -- name: doctor_lapsed
 -- columns: tasks oldest_ms
 SELECT count(*), min(lease_until_ms)

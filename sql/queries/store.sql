@@ -46,6 +46,13 @@ JOIN pragma_module_list AS m ON lower(s.name) = lower(m.name)
 WHERE m.name GLOB 'tm_*'
 LIMIT 1;
 
+-- name: schema_graph
+-- columns: states moves settings
+SELECT
+  (SELECT count(*) FROM main.tm_state),
+  (SELECT count(*) FROM main.tm_transition),
+  (SELECT count(*) FROM main.tm_setting);
+
 -- name: migration_record
 INSERT INTO main.tm_migration (version, name, checksum, applied_ms)
 VALUES (:version, :name, :checksum, :applied_ms);

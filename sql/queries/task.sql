@@ -2,7 +2,7 @@
 
 -- The settings come with it, which saves a verb its run_begin.
 -- name: task_load
--- columns: clock_ms version id state held_from history moves token attempt max_attempts run_at_ms lease_until_ms lease_ms backoff_kind backoff_base_ms backoff_max_ms backoff_jitter
+-- columns: clock_ms version id state held_from history event_id moves token attempt max_attempts run_at_ms lease_until_ms lease_ms backoff_kind backoff_base_ms backoff_max_ms backoff_jitter
 SELECT
   s.clock_ms,
   (SELECT max(version) FROM main.tm_migration),
@@ -10,6 +10,7 @@ SELECT
   t.state,
   t.held_from,
   q.history,
+  t.event_id,
   t.moves,
   t.token,
   t.attempt,
@@ -60,8 +61,19 @@ SELECT state, moves, run_at_ms, lease_until_ms FROM main.tm_task WHERE id = :id;
 UPDATE main.tm_task SET run_at_ms = :run_at_ms WHERE id = :id;
 
 -- name: task_delete
--- columns: id
-DELETE FROM main.tm_task WHERE id = :id RETURNING id;
+DELETE FROM main.tm_task WHERE id = :id;
+
+-- What a delete leaves: nothing of the task, and its ids not to be used again.
+-- name: task_leftover
+-- columns: task event attempt next_task_id next_event_id
+SELECT
+  (SELECT id FROM main.tm_task WHERE id = :id),
+  (SELECT id FROM main.tm_event WHERE id = :event_id),
+  (SELECT task_id FROM main.tm_attempt WHERE task_id = :id LIMIT 1),
+  1 + max(coalesce((SELECT max(id) FROM main.tm_task), 0), last_deleted_task_id),
+  1 + max(coalesce((SELECT max(id) FROM main.tm_event), 0), last_deleted_event_id)
+FROM main.tm_setting
+WHERE id = 1;
 
 -- name: task_row
 -- columns: id queue state kind payload priority run_at_ms attempt max_attempts worker token lease_until_ms progress note result error reason created_ms started_ms finished_ms tags metadata
