@@ -19,29 +19,27 @@ void fn_version(TmCall *call) {
 
 /* ---- migrations ------------------------------------------------------ */
 
-static void setup_step(TmRun *run, TmStmt *s) {
-  if (!s->stmt) return;
+static bool setup_step(TmRun *run, TmStmt *s) {
+  if (!s->stmt) return false;
   int rc = sqlite3_step(s->stmt);
   if (rc != SQLITE_DONE) tm_error_sqlite(&run->error, run->context->db, rc);
   sqlite3_reset(s->stmt);
+  return rc == SQLITE_DONE;
 }
 
 /* Close the savepoint whatever happened: undo first where something failed. */
-static void setup_end_savepoint(TmRun *run, bool was_autocommit, TmStmt *undo, TmStmt *release,
-                                TmStmt *breaker) {
-  sqlite3 *db = run->context->db;
+static void setup_end_savepoint(TmRun *run, TmStmt *undo, TmStmt *release, TmStmt *breaker) {
   if (!tm_run_failed(run)) setup_step(run, release);
   if (!tm_run_failed(run)) return;
-  setup_step(run, undo);
-  setup_step(run, release);
-  /* Under a failure that sticks neither could run. Autocommit again means SQLite undid all. */
-  if (was_autocommit && !sqlite3_get_autocommit(db)) setup_step(run, breaker);
+  bool is_undone = setup_step(run, undo) && setup_step(run, release);
+  /* Under a failure that sticks neither runs, in the caller's transaction either. Then the whole
+   * of it is rolled back; autocommit again means that SQLite has done so. */
+  if (!is_undone && !sqlite3_get_autocommit(run->context->db)) setup_step(run, breaker);
 }
 
 static void setup_down(TmCall *call, int from, int to) {
   TmRun *run = &call->run;
   sqlite3 *db = run->context->db;
-  bool was_autocommit = sqlite3_get_autocommit(db) != 0;
   TmStmt open, undo, release, breaker;
   tm_stmt_open(run, TM_Q_SAVEPOINT_OPEN, &open);
   tm_stmt_open(run, TM_Q_SAVEPOINT_UNDO, &undo);
@@ -58,7 +56,7 @@ static void setup_down(TmCall *call, int from, int to) {
       tm_error_sqlite(&run->error, db, rc);
     } else {
       tm_migrate_run(run, from, to);
-      setup_end_savepoint(run, was_autocommit, &undo, &release, &breaker);
+      setup_end_savepoint(run, &undo, &release, &breaker);
     }
   }
   tm_stmt_close(&open);

@@ -13,8 +13,12 @@ namespace eval ::matrix {
   variable folder {}       ;# of the databases that cells start from
   variable tally {}        ;# dict: outcome -> cells
   variable journal wal
-  variable interrupts 5    ;# points at which a verb is interrupted, of each kind
+  variable interrupts 4    ;# points at which a verb is interrupted, of each kind
   variable raises {ABORT FAIL IGNORE ROLLBACK}
+  # One cell of so many is run: all of them, unless TM_MATRIX_EVERY says otherwise. The step is
+  # one that shares no factor with the counts above, so that every kind has its turn.
+  variable every [expr {[info exists ::env(TM_MATRIX_EVERY)] ? $::env(TM_MATRIX_EVERY) : 1}]
+  variable asked_for 0
   variable right {done undone rolled_back late kept blind}
 }
 
@@ -191,19 +195,23 @@ proc ::matrix::note {operation table args} {
   return SQLITE_OK
 }
 
-# How many instructions the statement takes.
+# {instructions, statements} that the statement takes, with those nested in it.
 proc ::matrix::length {begin statement} {
   variable steps 0
+  variable statements 0
   ::db eval $begin
   ::db progress 1 {incr ::matrix::steps; expr 0}
+  ::db trace {incr ::matrix::statements; list}
   ::db eval $statement
   ::db progress 0 {}
+  ::db trace {}
   if {[is_open]} { ::db eval ROLLBACK }
-  return $steps
+  return [list $steps $statements]
 }
 
 # Every failure that the verb may meet in this context: a list of {kind argument ...}.
-proc ::matrix::failures {base asked steps} {
+proc ::matrix::failures {base asked length} {
+  lassign $length steps statements
   variable raises
   variable interrupts
   set all {}
@@ -225,6 +233,8 @@ proc ::matrix::failures {base asked steps} {
     set at [expr {1 + $steps * $i / $interrupts}]
     lappend all [list stop $at] [list interrupt $at]
   }
+  # At the beginning of each nested statement, the reading ones too.
+  for {set i 2} {$i <= $statements} {incr i} { lappend all [list interrupt_at $i] }
   for {set pages 0} {$pages < 8} {incr pages} { lappend all [list full $pages] }
   lappend all {forbid}
   return $all
@@ -278,6 +288,7 @@ proc ::matrix::arm {failure} {
     forbid { ::db authorizer ::matrix::forbid }
     stop { set left $a; ::db progress 1 {expr {[incr ::matrix::left -1] == 0}} }
     interrupt { set left $a; ::db progress 1 {if {[incr ::matrix::left -1] == 0} {::db interrupt}; expr 0} }
+    interrupt_at { set left $a; ::db trace {if {[incr ::matrix::left -1] == 0} {::db interrupt}; list} }
     full { room $a }
     bulk { room 10 }
   }
@@ -303,6 +314,7 @@ proc ::matrix::disarm {failure} {
   switch [lindex $failure 0] {
     deny - ignore - forbid { ::db authorizer {} }
     stop - interrupt { ::db progress 0 {} }
+    interrupt_at { ::db trace {} }
     full - bulk { ::db eval {PRAGMA max_page_count = 1000000} }
   }
 }
@@ -318,7 +330,7 @@ proc ::matrix::clear {failure} {
 # What may roll a whole transaction back by SQLite's own rule.
 proc ::matrix::may_roll_back {failure} {
   lassign $failure kind timing - - how
-  expr {$kind in {stop interrupt full bulk} || ($kind eq "raise" && $how eq "ROLLBACK") || ($kind eq "breach" && $how eq "rollback")}
+  expr {$kind in {stop interrupt interrupt_at full bulk} || ($kind eq "raise" && $how eq "ROLLBACK") || ($kind eq "breach" && $how eq "rollback")}
 }
 
 # ---- one cell ----------------------------------------------------------------------------------
@@ -451,6 +463,8 @@ proc ::matrix::count {outcome} {
 # All that is wrong, as a list of {failure outcome message}.
 proc ::matrix::run {base context} {
   variable right
+  variable every
+  variable asked_for
   variable has_savepoint
   lassign $context begin statement end
   open_on $base
@@ -478,10 +492,11 @@ proc ::matrix::run {base context} {
   }
   set asked [record $begin $statement]
   restore $base
-  set steps [length $begin $statement]
+  set length [length $begin $statement]
   restore $base
   set full 0
-  foreach failure [failures $base $asked $steps] {
+  foreach failure [failures $base $asked $length] {
+    if {[incr asked_for] % $every} continue
     # The caller's own statement, which never comes to us.
     if {$failure eq "ignore INSERT [outermost $statement]"} continue
     if {$failure eq "forbid" && $has_savepoint} continue
@@ -520,8 +535,8 @@ proc ::matrix::matrix {name sentence call args} {
     if {$only ne {} && $where ni $only} continue
     if {"-direct" in $flags && $where in {trigger begin_trigger}} continue
     set body [list ::matrix::in_context $base $flags $verb $arguments [list $begin $statement $end]]
-    # The quick suite has one context of each kind.
-    set slow [expr {$where in {select insert_values trigger command_values begin rows inbox} ? {} : "-slow"}]
+    # The quick suite has a taste of it.
+    set slow [expr {$where eq "select" && $verb in {enqueue complete claim} ? {} : "-slow"}]
     ::harness::test -raw {*}$slow matrix-$name.$where "$sentence, $where: whole or not at all" $body {}
   }
 }
