@@ -189,14 +189,35 @@ static int table_fail(sqlite3_vtab *base, const TmError *error) {
   return error->rc;
 }
 
+static bool cursor_is_same(sqlite3_value *a, sqlite3_value *b) {
+  if (!a || !b || sqlite3_value_type(a) != sqlite3_value_type(b)) return !a && !b;
+  if (sqlite3_value_type(a) == SQLITE_NULL) return true;
+  if (sqlite3_value_type(a) == SQLITE_BLOB) return false; /* no argument is one */
+  const unsigned char *left = sqlite3_value_text(a);
+  const unsigned char *right = sqlite3_value_text(b);
+  int n = sqlite3_value_bytes(a);
+  return left && right && n == sqlite3_value_bytes(b) && memcmp(left, right, (size_t)n) == 0;
+}
+
+/* True where the cursor holds the rows of these arguments already. */
+static bool cursor_may_rewind(const Cursor *cursor, int plan, sqlite3_value **argv) {
+  if (!cursor->rows.table || !cursor->rows.table->is_scanned_once) return false;
+  for (int arg = 0, i = 0; arg < TM_TABLE_ARGS_MAX; arg++) {
+    sqlite3_value *given = plan & (1 << arg) ? argv[i++] : NULL;
+    if (!cursor_is_same(cursor->args[arg], given)) return false;
+  }
+  return true;
+}
+
 static int table_filter(sqlite3_vtab_cursor *base, int plan, const char *text, int argc,
                         sqlite3_value **argv) {
   (void)text;
   (void)argc;
   Cursor *cursor = (Cursor *)base;
   Table *table = (Table *)base->pVtab;
-  cursor_clear(cursor);
   cursor->at = 0;
+  if (cursor_may_rewind(cursor, plan, argv)) return SQLITE_OK;
+  cursor_clear(cursor);
   cursor->rows.table = table->source.table;
   tm_run_init(&cursor->rows.run, table->source.context, table->source.table->name);
   int rc = cursor_take_args(cursor, plan, argv);
@@ -213,6 +234,7 @@ static int table_filter(sqlite3_vtab_cursor *base, int plan, const char *text, i
   if (!tm_run_failed(&cursor->rows.run)) return SQLITE_OK;
   rc = table_fail(base->pVtab, &cursor->rows.run.error);
   cursor_clear(cursor);
+  cursor->rows.table = NULL;
   return rc;
 }
 

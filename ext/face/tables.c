@@ -157,7 +157,7 @@ static void help_fill(TmRows *rows, int argc, sqlite3_value **argv) {
 
 const TmTable tm_tables[] = {
     /* Not innocuous: both write. */
-    {"tm_command", "CREATE TABLE x(verb, arg1, arg2, arg3, arg4)", 5, 0, 0, false, NULL,
+    {"tm_command", "CREATE TABLE x(verb, arg1, arg2, arg3, arg4)", 5, 0, 0, false, false, NULL,
      tm_command_insert, "", "verb, arg1, arg2, arg3, arg4",
      "Every verb as DML, for pools, replicas and engines that take a SELECT for a read: `INSERT "
      "INTO tm_command(verb, arg1, ...)`, the verb being the function's name without tm_ and the "
@@ -168,28 +168,28 @@ const TmTable tm_tables[] = {
      "CREATE TABLE x(id, token, queue, kind, payload, attempt, max_attempts, priority, run_at_ms,"
      " lease_until_ms, created_ms, worker, tags, metadata, error,"
      " in_queue HIDDEN, as_worker HIDDEN, max_count HIDDEN, for_lease HIDDEN)",
-     15, 2, 4, false, claim_fill, NULL, "(queue, worker [, count [, lease]])",
+     15, 2, 4, true, false, claim_fill, NULL, "(queue, worker [, count [, lease]])",
      "id, token, queue, kind, payload, attempt, max_attempts, priority, run_at_ms, "
      "lease_until_ms, created_ms, worker, tags, metadata, error",
      "tm_claim as rows, in the order of the claim, for use after BEGIN IMMEDIATE or inside an "
-     "INSERT; on its own `[needs_write_transaction]`. Use it alone in FROM: the inner side of a "
-     "join would claim once for each outer row."},
+     "INSERT; on its own `[needs_write_transaction]`. In a join it claims once for the same "
+     "arguments. All that it claims is leased, also what a WHERE or LIMIT leaves out."},
     /* Innocuous: they read this schema's tables and nothing else. */
     {"tm_history",
      "CREATE TABLE x(id, task_id, from_state, to_state, at_ms, attempt, actor, reason,"
      " of_task HIDDEN)",
-     8, 1, 1, true, history_fill, NULL, "(id)",
+     8, 1, 1, false, true, history_fill, NULL, "(id)",
      "id, task_id, from_state, to_state, at_ms, attempt, actor, reason",
      "The life of a task: its birth first, then each move. No row for a task that is not there."},
-    {"tm_explain", "CREATE TABLE x(reason, detail, until_ms, cure, of_task HIDDEN)", 4, 1, 1, true,
-     explain_fill, NULL, "(id)", "reason, detail, until_ms, cure",
+    {"tm_explain", "CREATE TABLE x(reason, detail, until_ms, cure, of_task HIDDEN)", 4, 1, 1, false,
+     true, explain_fill, NULL, "(id)", "reason, detail, until_ms, cure",
      "Why is this task not running: one row for each reason among `scheduled, blocked, retryable, "
      "running, waiting, cancelling, held, final, queue_paused, behind, ready, no_such_task`."},
     {"tm_stats",
      "CREATE TABLE x(queue, paused, scheduled, blocked, available, running, waiting, retryable,"
      " cancelling, held, completed, cancelled, discarded, oldest_available_ms, completed_1m,"
      " completed_1h, wait_p50_ms, wait_p95_ms, wait_p99_ms, run_p50_ms, run_p95_ms, run_p99_ms)",
-     22, 0, 0, true, stats_fill, NULL, "",
+     22, 0, 0, false, true, stats_fill, NULL, "",
      "queue, paused, a column for each state's count, oldest_available_ms, completed_1m, "
      "completed_1h, wait_p50_ms, wait_p95_ms, wait_p99_ms, run_p50_ms, run_p95_ms, run_p99_ms",
      "One row a queue. oldest_available_ms is an age; percentiles are of what completed in the "
@@ -197,12 +197,12 @@ const TmTable tm_tables[] = {
      "hour, from when a task might have run to its last claim, and from there to its end. One "
      "pass over tm_task."},
     /* Not innocuous: its checks read everything, which a view should not start unseen. */
-    {"tm_doctor", "CREATE TABLE x(name, status, detail, cure)", 4, 0, 0, false, doctor_fill, NULL,
-     "", "name, status, detail, cure",
+    {"tm_doctor", "CREATE TABLE x(name, status, detail, cure)", 4, 0, 0, false, false, doctor_fill,
+     NULL, "", "name, status, detail, cure",
      "One row a check; status is `ok`, `warn` or `error`. Works on any database."},
     /* Innocuous: reads nothing but what is compiled in. */
-    {"tm_help", "CREATE TABLE x(kind, name, arguments, result, doc)", 5, 0, 0, true, help_fill,
-     NULL, "", "kind, name, arguments, result, doc",
+    {"tm_help", "CREATE TABLE x(kind, name, arguments, result, doc)", 5, 0, 0, false, true,
+     help_fill, NULL, "", "kind, name, arguments, result, doc",
      "This reference: every function, table and error symbol. Works on any database."},
 };
 
