@@ -536,7 +536,7 @@ proc ::matrix::matrix {name sentence call args} {
     if {"-direct" in $flags && $where in {trigger begin_trigger}} continue
     set body [list ::matrix::in_context $base $flags $verb $arguments [list $begin $statement $end]]
     # The quick suite has a taste of it.
-    set slow [expr {$where eq "select" && $verb in {enqueue complete claim} ? {} : "-slow"}]
+    set slow [expr {$where eq "select" && $verb in {enqueue complete} ? {} : "-slow"}]
     ::harness::test -raw {*}$slow matrix-$name.$where "$sentence, $where: whole or not at all" $body {}
   }
 }
