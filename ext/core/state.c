@@ -1,7 +1,7 @@
 /* state.c - the states of a task, as C sees them.
  * Owns:    the tables behind the look-ups, generated from sql/states.txt.
- * Promise: what is legal here is legal in tm_transition, and nothing else.
- * Why:     C must know the graph to name it in errors; the database enforces it. */
+ * Promise: a name that is none of them gives TM_STATE_COUNT.
+ * Why:     C names states in errors; which moves are legal the database alone says. */
 #include "core/state.h"
 
 #include <string.h>
@@ -13,12 +13,6 @@ static const struct {
 #define TM_STATE_ROW(name, text, kind, meaning) [TM_##name] = {text, kind},
     TM_STATES(TM_STATE_ROW)
 #undef TM_STATE_ROW
-};
-
-static const TmStateSet state_next[TM_STATE_COUNT][TM_STATE_COUNT] = {
-#define TM_MOVE_ROW(from, to) [TM_##from][TM_##to] = 1,
-    TM_MOVES(TM_MOVE_ROW)
-#undef TM_MOVE_ROW
 };
 
 const char *tm_state_name(TmState state) {
@@ -37,8 +31,4 @@ TmState tm_state_of(TmText name) {
     }
   }
   return TM_STATE_COUNT;
-}
-
-bool tm_state_may_move(TmState from, TmState to) {
-  return from < TM_STATE_COUNT && to < TM_STATE_COUNT && state_next[from][to] != 0;
 }

@@ -1,5 +1,5 @@
 /* state.h - the states of a task, as C sees them.
- * Owns:    the enum, the names, the kinds and the legal moves, all generated from
+ * Owns:    the enum, the names and the kinds, all generated from
  *          sql/states.txt; the rows of tm_state and tm_transition are the same list.
  * Promise: pure look-ups. */
 #ifndef TM_CORE_STATE_H
@@ -26,11 +26,7 @@ typedef unsigned TmStateSet;
 const char *tm_state_name(TmState state);
 TmStateKind tm_state_kind(TmState state);
 TmState tm_state_of(TmText name); /* TM_STATE_COUNT for none of them */
-bool tm_state_may_move(TmState from, TmState to);
 
-static inline bool tm_state_is_final(TmState state) {
-  return tm_state_kind(state) == TM_KIND_FINAL;
-}
 static inline bool tm_state_is_leased(TmState state) {
   return tm_state_kind(state) == TM_KIND_LEASED;
 }

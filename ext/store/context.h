@@ -14,11 +14,10 @@
 
 typedef struct TmContext {
   sqlite3 *db;
-  int depth;              /* verbs under way, one inside the other */
-  bool is_kept;           /* the keeper is connected: statements may stay */
-  bool is_closing;        /* the keeper is gone: nothing is cached any more */
-  bool is_busy_queue;     /* the last claim found a task: do not look before the lock */
-  sqlite3_int64 prepared; /* statements prepared so far, for tests and the benchmark */
+  int depth;          /* verbs under way, one inside the other */
+  bool is_kept;       /* the keeper is connected: statements may stay */
+  bool is_closing;    /* the keeper is gone: nothing is cached any more */
+  bool is_busy_queue; /* the last claim found a task: do not look before the lock */
   sqlite3_stmt *cached[TM_QUERY_COUNT]; /* NULL: not prepared, or in use */
 } TmContext;
 

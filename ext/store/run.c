@@ -91,7 +91,6 @@ void tm_stmt_open(TmRun *run, TmQuery query, TmStmt *stmt) {
   if (stmt->stmt) return;
   int rc = sqlite3_prepare_v3(context->db, tm_query_text[query], -1, SQLITE_PREPARE_PERSISTENT,
                               &stmt->stmt, NULL);
-  context->prepared++;
   if (rc == SQLITE_OK) return;
   stmt->stmt = NULL;
   stmt_explain(run, rc);
