@@ -58,7 +58,7 @@ WHERE e.move = t.moves AND e.to_state <> t.state;
 -- invariant: history_is_one_chain
 SELECT 'event ' || id || ' of task ' || task_id || ' follows ' || quote(previous_id) || ' and not ' || quote(before_id)
 FROM (
-  SELECT id, task_id, previous_id, lag(id) OVER (PARTITION BY task_id ORDER BY id) AS before_id
+  SELECT id, task_id, previous_id, lag(id, 1, 0) OVER (PARTITION BY task_id ORDER BY id) AS before_id
   FROM main.tm_event
 )
 WHERE previous_id IS NOT before_id;

@@ -443,6 +443,19 @@ static void json_write_special(sqlite3_str *out, unsigned char byte) {
   }
 }
 
+void tm_json_write_int(sqlite3_str *out, sqlite3_int64 value) {
+  char digits[24];
+  int at = (int)sizeof digits;
+  sqlite3_uint64 left = value < 0 ? 0 - (sqlite3_uint64)value : (sqlite3_uint64)value;
+
+  do {
+    digits[--at] = (char)('0' + left % 10);
+    left /= 10;
+  } while (left);
+  if (value < 0) digits[--at] = '-';
+  sqlite3_str_append(out, digits + at, (int)sizeof digits - at);
+}
+
 void tm_json_write_text(sqlite3_str *out, const char *text, int n) {
   const unsigned char *bytes = (const unsigned char *)text;
   int at = 0;
@@ -451,7 +464,7 @@ void tm_json_write_text(sqlite3_str *out, const char *text, int n) {
   while (at < n) {
     int plain = at;
     while (at < n && !json_is_special[bytes[at]]) {
-      int sequence_bytes = json_utf8_bytes(bytes + at, n - at);
+      int sequence_bytes = bytes[at] < 0x80 ? 1 : json_utf8_bytes(bytes + at, n - at);
       if (sequence_bytes == 0) break;
       at += sequence_bytes;
     }
@@ -467,8 +480,9 @@ void tm_json_write_raw(sqlite3_str *out, const char *text, int n) {
 
   while (at < n) {
     int plain = at;
-    int sequence_bytes;
-    while (at < n && (sequence_bytes = json_utf8_bytes(bytes + at, n - at)) > 0) {
+    while (at < n) {
+      int sequence_bytes = bytes[at] < 0x80 ? 1 : json_utf8_bytes(bytes + at, n - at);
+      if (sequence_bytes == 0) break;
       at += sequence_bytes;
     }
     if (at > plain) sqlite3_str_append(out, text + plain, at - plain);

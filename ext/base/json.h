@@ -71,6 +71,7 @@ bool tm_json_equals(const TmJsonValue *text, const char *word);
 /* The writers append one value; failures stay in `out`, as SQLite keeps them. */
 
 /* A string. Bytes that are not UTF-8 become U+FFFD, one each. */
+void tm_json_write_int(sqlite3_str *out, sqlite3_int64 value);
 void tm_json_write_text(sqlite3_str *out, const char *text, int n);
 
 /* Checked JSON as it is. Bytes that are not UTF-8 become U+FFFD, one each. */

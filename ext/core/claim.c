@@ -7,41 +7,44 @@
  *          lock, is where double delivery comes from. */
 #include "core/claim.h"
 
+#include "core/queue.h"
+#include "core/spare.h"
 #include "core/tick.h"
 #include "store/schema.h"
 
 /* The look before the lock, and the claim itself, bring back at most so many each time. */
 #define CLAIM_UPKEEP_LIMIT 256
 
+/* ---- a look, by reading only ---------------------------------------------- */
+
 void tm_claim_probe(TmRun *run, TmText queue, TmProbe *probe) {
   memset(probe, 0, sizeof *probe);
   TmStmt s;
-  tm_stmt_open(run, TM_Q_CLAIM_PROBE, &s);
-  tm_stmt_bind_text(&s, TM_P_CLAIM_PROBE_QUEUE, queue);
-  bool is_current = tm_stmt_row(&s) && tm_run_begin_from(run, &s);
-  if (is_current) {
+  tm_stmt_open(run, TM_Q_CLAIM_LOOK, &s);
+  tm_stmt_bind_text(&s, TM_P_CLAIM_LOOK_QUEUE, queue);
+  bool is_row = tm_stmt_row(&s);
+  if (is_row) {
+    tm_run_begin_from(run, &s);
     probe->now_ms = run->now_ms;
-    probe->exists = !tm_stmt_is_null(&s, TM_C_CLAIM_PROBE_PAUSED);
-    probe->is_paused = tm_stmt_int(&s, TM_C_CLAIM_PROBE_PAUSED) != 0;
-    probe->has_history = tm_stmt_int(&s, TM_C_CLAIM_PROBE_HISTORY) != 0;
-    probe->has_available = !tm_stmt_is_null(&s, TM_C_CLAIM_PROBE_BEST_ID);
-    probe->next_due_ms = tm_stmt_int(&s, TM_C_CLAIM_PROBE_NEXT_DUE_MS);
-    probe->next_lapse_ms = tm_stmt_int(&s, TM_C_CLAIM_PROBE_NEXT_LAPSE_MS);
+    probe->has_available = !tm_stmt_is_null(&s, TM_C_CLAIM_LOOK_BEST_ID);
+    probe->next_due_ms = tm_stmt_int(&s, TM_C_CLAIM_LOOK_NEXT_DUE_MS);
+    probe->next_lapse_ms = tm_stmt_int(&s, TM_C_CLAIM_LOOK_NEXT_LAPSE_MS);
+    const TmQueueRow *row = tm_queue_find(run, queue);
+    probe->exists = row != NULL;
+    probe->is_paused = row && row->is_paused;
   }
   tm_stmt_close(&s);
-  if (!is_current) tm_schema_refuse(run);
+  if (!is_row) tm_schema_refuse(run);
 }
 
-static bool probe_is_due(const TmProbe *probe) {
-  return probe->next_due_ms != 0 && probe->next_due_ms <= probe->now_ms;
-}
-
-static bool probe_is_lapsed(const TmProbe *probe) {
-  return probe->next_lapse_ms != 0 && probe->next_lapse_ms <= probe->now_ms;
+/* A time of a probe that has come; 0 is none. */
+static bool claim_is_past(const TmRun *run, sqlite3_int64 time_ms) {
+  return time_ms != 0 && time_ms <= run->now_ms;
 }
 
 bool tm_claim_probe_finds(const TmProbe *probe) {
-  return probe->has_available || probe_is_due(probe) || probe_is_lapsed(probe);
+  return probe->has_available || (probe->next_due_ms && probe->next_due_ms <= probe->now_ms) ||
+         (probe->next_lapse_ms && probe->next_lapse_ms <= probe->now_ms);
 }
 
 sqlite3_int64 tm_claim_probe_next_ms(const TmProbe *probe) {
@@ -62,70 +65,149 @@ bool tm_claim_may_find(TmRun *run, const TmClaim *claim) {
   return false;
 }
 
-/* The best available task of the queue, or `wanted` where it is one; id 0 for none. */
-static void claim_choose(TmRun *run, TmText queue, sqlite3_int64 wanted, TmTask *task) {
+/* ---- the claim itself ------------------------------------------------------- */
+
+/* The statements that choose a task have the same columns, TM_C_CLAIM_PROBE_*, and the same
+ * parameters, which each numbers in its own way. */
+typedef struct Choice {
+  TmQuery query;
+  int queue, now_ms, lease_ms, queue_lease_ms, worker;
+} Choice;
+
+#define CHOICE(name)                                                                               \
+  {                                                                                                \
+    TM_Q_CLAIM_##name, TM_P_CLAIM_##name##_QUEUE, TM_P_CLAIM_##name##_NOW_MS,                      \
+        TM_P_CLAIM_##name##_LEASE_MS, TM_P_CLAIM_##name##_QUEUE_LEASE_MS,                          \
+        TM_P_CLAIM_##name##_WORKER                                                                 \
+  }
+static const Choice choice_probe = CHOICE(PROBE);
+static const Choice choice_best = CHOICE(BEST);
+static const Choice choice_wanted = CHOICE(WANTED);
+
+/* One step of a choice; close it on every path. */
+static bool claim_choose(TmRun *run, const Choice *choice, const TmClaim *claim,
+                         const TmQueueRow *queue, TmStmt *s) {
+  tm_stmt_open(run, choice->query, s);
+  tm_stmt_bind_text(s, choice->queue, (TmText){queue->name, queue->name_bytes});
+  tm_stmt_bind_int(s, choice->now_ms, run->now_ms);
+  if (claim->lease_ms) tm_stmt_bind_int(s, choice->lease_ms, claim->lease_ms);
+  tm_stmt_bind_int(s, choice->queue_lease_ms, queue->lease_ms);
+  tm_stmt_bind_text(s, choice->worker, claim->worker);
+  if (choice == &choice_wanted) tm_stmt_bind_int(s, TM_P_CLAIM_WANTED_ID, claim->id);
+  return tm_stmt_row(s);
+}
+
+static bool claim_has_task(const TmStmt *s) {
+  return s->stmt && !tm_stmt_is_null(s, TM_C_CLAIM_PROBE_ID);
+}
+
+static void claim_bind_spare(TmStmt *s, const TmClaim *claim, const TmTask *task, TmSpare *spare) {
+  if (!spare->is_kept) return;
+  tm_spare_text(spare, TM_SPARE_STATE, tm_text_of(tm_state_name(TM_RUNNING)));
+  tm_spare_int(spare, TM_SPARE_ATTEMPT, task->attempt);
+  tm_spare_int(spare, TM_SPARE_TOKEN, task->token);
+  tm_spare_int(spare, TM_SPARE_LEASE_UNTIL_MS, task->lease_until_ms);
+  tm_spare_int(spare, TM_SPARE_MOVES, task->moves + 1);
+  tm_spare_int(spare, TM_SPARE_MOVED_MS, s->run->now_ms);
+  tm_spare_int(spare, TM_SPARE_STARTED_MS, s->run->now_ms);
+  if (task->event_id) tm_spare_int(spare, TM_SPARE_EVENT_ID, task->event_id);
+  tm_spare_text(spare, TM_SPARE_PROGRESS, TM_NO_TEXT);
+  tm_spare_text(spare, TM_SPARE_WORKER, claim->worker);
+  tm_spare_text(spare, TM_SPARE_REASON, TM_NO_TEXT);
+  tm_spare_text(spare, TM_SPARE_NOTE, TM_NO_TEXT);
+  tm_spare_bind(spare, s, TM_P_CLAIM_TAKE_SPARE);
+}
+
+/* Hand over the row that was chosen, close it, and make it so. */
+static void claim_take(TmRun *run, const TmClaim *claim, const TmQueueRow *queue, TmStmt *row) {
+  TmTask task = {.state = TM_AVAILABLE, .has_history = queue->has_history};
+  task.id = tm_stmt_int(row, TM_C_CLAIM_PROBE_ID);
+  task.moves = tm_stmt_int(row, TM_C_CLAIM_PROBE_MOVES);
+  task.event_id = tm_stmt_int(row, TM_C_CLAIM_PROBE_EVENT_ID);
+  task.has_spare = !tm_stmt_is_null(row, TM_C_CLAIM_PROBE_SPARE_BYTES);
+  task.token = tm_stmt_int(row, TM_C_CLAIM_PROBE_TOKEN);
+  task.attempt = tm_stmt_int(row, TM_C_CLAIM_PROBE_ATTEMPT);
+  task.lease_until_ms = tm_stmt_int(row, TM_C_CLAIM_PROBE_LEASE_UNTIL_MS);
+  claim->on_row(claim->arg, row);
+  tm_stmt_close(row);
+  tm_task_keep_history(run, &task, TM_RUNNING, claim->worker, TM_NO_TEXT);
+  TmSpare spare;
+  tm_spare_open(run, &task, &spare);
   TmStmt s;
-  tm_stmt_open(run, wanted ? TM_Q_CLAIM_WANTED : TM_Q_CLAIM_BEST, &s);
-  if (wanted) {
-    tm_stmt_bind_text(&s, TM_P_CLAIM_WANTED_QUEUE, queue);
-    tm_stmt_bind_int(&s, TM_P_CLAIM_WANTED_ID, wanted);
-  } else {
-    tm_stmt_bind_text(&s, TM_P_CLAIM_BEST_QUEUE, queue);
-  }
-  task->id = 0;
-  if (tm_stmt_row(&s)) {
-    task->id = tm_stmt_int(&s, TM_C_CLAIM_BEST_ID);
-    task->moves = tm_stmt_int(&s, TM_C_CLAIM_BEST_MOVES);
-  }
-  tm_stmt_close(&s);
+  tm_stmt_open(run, TM_Q_CLAIM_TAKE, &s);
+  tm_stmt_bind_int(&s, TM_P_CLAIM_TAKE_ID, task.id);
+  tm_stmt_bind_int(&s, TM_P_CLAIM_TAKE_ATTEMPT, task.attempt);
+  tm_stmt_bind_int(&s, TM_P_CLAIM_TAKE_TOKEN, task.token);
+  tm_stmt_bind_int(&s, TM_P_CLAIM_TAKE_LEASE_UNTIL_MS, task.lease_until_ms);
+  tm_stmt_bind_int(&s, TM_P_CLAIM_TAKE_MOVES, task.moves + 1);
+  tm_stmt_bind_int(&s, TM_P_CLAIM_TAKE_NOW_MS, run->now_ms);
+  if (task.event_id) tm_stmt_bind_int(&s, TM_P_CLAIM_TAKE_EVENT_ID, task.event_id);
+  tm_stmt_bind_text(&s, TM_P_CLAIM_TAKE_WORKER, claim->worker);
+  claim_bind_spare(&s, claim, &task, &spare);
+  tm_task_write_move(&s, &task, TM_RUNNING);
+  run->task_id = task.id;
 }
 
-/* Hand the row over; it is read after the write, and so shows that the write was made. */
-static void claim_give(TmRun *run, const TmClaim *claim, const TmTask *task) {
-  TmStmt s;
-  tm_stmt_open(run, TM_Q_CLAIM_ROW, &s);
-  tm_stmt_bind_int(&s, TM_P_CLAIM_ROW_ID, task->id);
-  if (tm_stmt_row(&s) &&
-      tm_task_is_moved(tm_state_of(tm_stmt_text(&s, TM_C_CLAIM_ROW_STATE)),
-                       tm_stmt_int(&s, TM_C_CLAIM_ROW_MOVES), TM_RUNNING, task->moves)) {
-    run->task_id = task->id;
-    claim->on_row(claim->arg, &s);
-  } else {
-    tm_run_dropped(run, "tm_task");
+/* The queue, as far as the connection knows it; read again where it would refuse. */
+static bool claim_find_queue(TmRun *run, TmText name, TmQueueRow *queue) {
+  tm_run_begin_unread(run);
+  const TmQueueRow *row = tm_queue_find(run, name);
+  if (!row || row->is_paused) {
+    tm_run_begin_stale(run);
+    tm_run_begin(run);
+    row = tm_queue_find(run, name);
   }
-  tm_stmt_close(&s);
+  if (!row || row->is_paused) return false;
+  *queue = *row;
+  return true;
 }
 
-static void claim_take(TmRun *run, const TmClaim *claim, TmText queue, const TmTask *task) {
-  TmWrite write;
-  tm_task_write_open(run, TM_Q_CLAIM_TAKE, &write);
-  TmStmt *s = &write.stmt;
-  tm_stmt_bind_int(s, TM_P_CLAIM_TAKE_ID, task->id);
-  tm_stmt_bind_text(s, TM_P_CLAIM_TAKE_QUEUE, queue);
-  tm_stmt_bind_text(s, TM_P_CLAIM_TAKE_WORKER, claim->worker);
-  tm_stmt_bind_int(s, TM_P_CLAIM_TAKE_NOW_MS, run->now_ms);
-  if (claim->lease_ms) tm_stmt_bind_int(s, TM_P_CLAIM_TAKE_LEASE_MS, claim->lease_ms);
-  tm_stmt_bind_int(s, TM_P_CLAIM_TAKE_HAS_HISTORY, task->has_history);
-  tm_task_write_counted(&write, task->has_history);
-  if (!tm_run_failed(run)) claim_give(run, claim, task);
+/* Look under the lock. What the connection knew of the queue holds, or is read again. */
+static bool claim_open(TmRun *run, const TmClaim *claim, TmText name, TmQueueRow *queue,
+                       TmStmt *s) {
+  bool is_current = false;
+  s->stmt = NULL;
+  while (!is_current && claim_find_queue(run, name, queue)) {
+    sqlite3_int64 stamp = run->context->settings.stamp;
+    bool is_row = claim_choose(run, &choice_probe, claim, queue, s);
+    if (is_row) tm_run_begin_from(run, s);
+    is_current = is_row && run->context->settings.stamp == stamp && !tm_run_failed(run);
+    if (is_current) return true;
+    tm_stmt_close(s);
+    if (!is_row) {
+      tm_schema_refuse(run);
+      return false;
+    }
+  }
+  return false;
 }
 
-static sqlite3_int64 claim_from(TmRun *run, const TmClaim *claim, TmText queue,
-                                sqlite3_int64 limit) {
-  TmProbe probe;
-  tm_claim_probe(run, queue, &probe);
-  if (tm_run_failed(run) || !probe.exists || probe.is_paused) return 0;
+/* Bring back what is due and what has lapsed. */
+static void claim_stir(TmRun *run, TmText queue, sqlite3_int64 due_ms, sqlite3_int64 lapse_ms) {
   TmTick counts = {0};
-  if (probe_is_due(&probe)) tm_tick_promote(run, queue, CLAIM_UPKEEP_LIMIT, &counts);
-  if (probe_is_lapsed(&probe)) tm_tick_rescue(run, queue, CLAIM_UPKEEP_LIMIT, &counts);
-  sqlite3_int64 claimed = 0;
-  while (claimed < limit && !tm_run_failed(run)) {
-    TmTask task = {.has_history = probe.has_history};
-    claim_choose(run, queue, claim->id, &task);
-    if (task.id == 0) break;
-    claim_take(run, claim, queue, &task);
-    claimed++;
+  if (claim_is_past(run, due_ms)) tm_tick_promote(run, queue, CLAIM_UPKEEP_LIMIT, &counts);
+  if (claim_is_past(run, lapse_ms)) tm_tick_rescue(run, queue, CLAIM_UPKEEP_LIMIT, &counts);
+}
+
+static sqlite3_int64 claim_from(TmRun *run, const TmClaim *claim, TmText name,
+                                sqlite3_int64 limit) {
+  TmQueueRow queue;
+  TmStmt s;
+  if (!claim_open(run, claim, name, &queue, &s)) return 0;
+  sqlite3_int64 due_ms = tm_stmt_int(&s, TM_C_CLAIM_PROBE_NEXT_DUE_MS);
+  sqlite3_int64 lapse_ms = tm_stmt_int(&s, TM_C_CLAIM_PROBE_NEXT_LAPSE_MS);
+  if (claim_is_past(run, due_ms) || claim_is_past(run, lapse_ms) || claim->id) {
+    tm_stmt_close(&s);
+    claim_stir(run, name, due_ms, lapse_ms);
+    claim_choose(run, claim->id ? &choice_wanted : &choice_best, claim, &queue, &s);
   }
+  sqlite3_int64 claimed = 0;
+  while (!tm_run_failed(run) && claim_has_task(&s)) {
+    claim_take(run, claim, &queue, &s);
+    if (++claimed == limit || tm_run_failed(run)) return claimed;
+    claim_choose(run, claim->id ? &choice_wanted : &choice_best, claim, &queue, &s);
+  }
+  tm_stmt_close(&s);
   return claimed;
 }
 

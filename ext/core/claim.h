@@ -5,8 +5,8 @@
 
 #include "core/task.h"
 
-/* Called once for each task claimed, in order, with the row of claim_row: its columns are
- * TM_C_CLAIM_ROW_*. May set run->error. */
+/* Called once for each task claimed, in order, with its row as the worker gets it: the columns are
+ * TM_C_CLAIM_PROBE_*. What it makes counts only when the claim succeeds. May set run->error. */
 typedef void TmClaimRow(void *arg, TmStmt *row);
 
 typedef struct TmClaim {
@@ -24,7 +24,6 @@ typedef struct TmClaim {
 typedef struct TmProbe {
   bool exists;
   bool is_paused;
-  bool has_history;
   bool has_available;
   sqlite3_int64 next_due_ms;   /* the earliest task that waits for a time */
   sqlite3_int64 next_lapse_ms; /* the lease that ends first */

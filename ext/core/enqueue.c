@@ -1,28 +1,50 @@
 /* enqueue.c - the birth of a task.
  * Owns:    the insert into tm_task.
  * Promise: one INSERT of one row, which SQLite keeps whole in every context without
- *          a statement journal; clock, defaults and id are read inside it.
+ *          a statement journal; into a queue that is not there yet, the slower way through
+ *          the atomic scope is taken.
  * Why:     it is the verb called most, and two statements would be two transactions
- *          in autocommit. A queue that is missing shows as a NULL default, and
- *          only then the slower way through the atomic scope is taken. */
+ *          in autocommit. Clock and defaults come from what the connection knows; the insert
+ *          itself fails where that no longer holds. */
 #include "core/enqueue.h"
 
-#include "base/os.h"
 #include "core/queue.h"
-#include "store/schema.h"
+#include "core/spare.h"
+#include "core/state.h"
 
-static void enqueue_bind(TmStmt *s, const TmEnqueue *task) {
-  tm_stmt_bind_text(s, TM_P_ENQUEUE_INSERT_QUEUE, task->queue);
-  tm_stmt_bind_value(s, TM_P_ENQUEUE_INSERT_PAYLOAD, &task->payload);
-  tm_stmt_bind_int(s, TM_P_ENQUEUE_INSERT_WALL_MS, tm_os_wall_us() / 1000);
-  tm_stmt_bind_int(s, TM_P_ENQUEUE_INSERT_SCHEMA, tm_schema_newest());
-  tm_stmt_bind_int(s, TM_P_ENQUEUE_INSERT_DELAY_MS, task->delay_ms);
-  if (task->has_run_at) tm_stmt_bind_int(s, TM_P_ENQUEUE_INSERT_RUN_AT_MS, task->run_at_ms);
-  if (task->is_held) tm_stmt_bind_int(s, TM_P_ENQUEUE_INSERT_HELD, 1);
-  if (task->has_priority) tm_stmt_bind_int(s, TM_P_ENQUEUE_INSERT_PRIORITY, task->priority);
-  if (task->has_max_attempts) {
-    tm_stmt_bind_int(s, TM_P_ENQUEUE_INSERT_MAX_ATTEMPTS, task->max_attempts);
+/* What the caller and the queue say together. */
+typedef struct Birth {
+  TmState state;
+  sqlite3_int64 priority;
+  sqlite3_int64 run_at_ms;
+  sqlite3_int64 max_attempts;
+} Birth;
+
+static Birth enqueue_birth(TmRun *run, const TmEnqueue *task, const TmQueueRow *queue) {
+  Birth birth;
+  birth.priority = task->has_priority ? task->priority : queue->priority;
+  birth.max_attempts = task->has_max_attempts ? task->max_attempts : queue->max_attempts;
+  birth.run_at_ms =
+      task->has_run_at ? task->run_at_ms : tm_task_time_after(run, "delay", task->delay_ms);
+  birth.state = birth.run_at_ms > run->now_ms ? TM_SCHEDULED : TM_AVAILABLE;
+  return birth;
+}
+
+static void enqueue_bind(TmStmt *s, const TmEnqueue *task, const Birth *birth) {
+  const TmSettings *settings = &s->run->context->settings;
+  if (settings->task_floor != TM_NO_FLOOR) {
+    tm_stmt_bind_int(s, TM_P_ENQUEUE_INSERT_FLOOR, settings->task_floor);
   }
+  tm_stmt_bind_text(s, TM_P_ENQUEUE_INSERT_QUEUE, task->queue);
+  TmText state = tm_text_of(tm_state_name(birth->state));
+  tm_stmt_bind_text(s, TM_P_ENQUEUE_INSERT_STATE,
+                    task->is_held ? tm_text_of(tm_state_name(TM_HELD)) : state);
+  if (task->is_held) tm_stmt_bind_text(s, TM_P_ENQUEUE_INSERT_HELD_FROM, state);
+  tm_stmt_bind_int(s, TM_P_ENQUEUE_INSERT_PRIORITY, birth->priority);
+  tm_stmt_bind_int(s, TM_P_ENQUEUE_INSERT_RUN_AT_MS, birth->run_at_ms);
+  tm_stmt_bind_int(s, TM_P_ENQUEUE_INSERT_NOW_MS, s->run->now_ms);
+  tm_stmt_bind_int(s, TM_P_ENQUEUE_INSERT_STAMP, settings->stamp);
+  tm_stmt_bind_int(s, TM_P_ENQUEUE_INSERT_MAX_ATTEMPTS, birth->max_attempts);
   if (task->has_lease) tm_stmt_bind_int(s, TM_P_ENQUEUE_INSERT_LEASE_MS, task->lease_ms);
   if (task->has_base) {
     tm_stmt_bind_int(s, TM_P_ENQUEUE_INSERT_BACKOFF_BASE_MS, task->backoff_base_ms);
@@ -39,45 +61,51 @@ static void enqueue_bind(TmStmt *s, const TmEnqueue *task) {
   if (task->kind.z) tm_stmt_bind_text(s, TM_P_ENQUEUE_INSERT_KIND, task->kind);
   if (task->tags.z) tm_stmt_bind_text(s, TM_P_ENQUEUE_INSERT_TAGS, task->tags);
   if (task->metadata.z) tm_stmt_bind_text(s, TM_P_ENQUEUE_INSERT_METADATA, task->metadata);
+  if (task->payload.n + task->metadata.n >= TM_SPARE_FROM_BYTES) {
+    tm_stmt_bind_zeros(s, TM_P_ENQUEUE_INSERT_SPARE, TM_SPARE_BYTES);
+  }
+  tm_stmt_bind_value(s, TM_P_ENQUEUE_INSERT_PAYLOAD, &task->payload);
 }
 
-/* The clock is read inside the statement, so that a delay goes beyond it shows only there. */
-static void enqueue_explain(TmRun *run, const TmEnqueue *task) {
-  TmError plain = run->error;
-  tm_error_init(&run->error, plain.subject);
-  tm_run_begin(run);
-  if (!tm_run_failed(run) && !task->has_run_at && task->delay_ms > TM_TIME_MAX_MS - run->now_ms) {
-    tm_error_set(&run->error, TM_OUT_OF_RANGE, "delay %lld ms reaches beyond the year 9999",
-                 task->delay_ms);
+typedef enum Outcome { DONE, QUEUE_MISSING, STALE } Outcome;
+
+/* One try. STALE: the settings were changed since they were read, and nothing was written. */
+static Outcome enqueue_try(TmRun *run, const TmEnqueue *task) {
+  tm_run_begin_unread(run);
+  const TmQueueRow *queue = tm_queue_find(run, task->queue);
+  if (!queue) return tm_run_failed(run) ? DONE : QUEUE_MISSING;
+  Birth birth = enqueue_birth(run, task, queue);
+  sqlite3_int64 before = sqlite3_total_changes64(run->context->db);
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_ENQUEUE_INSERT, &s);
+  enqueue_bind(&s, task, &birth);
+  tm_stmt_exec(&s);
+  bool is_untouched = sqlite3_total_changes64(run->context->db) == before;
+  bool is_refused =
+      run->error.rc == SQLITE_CONSTRAINT_NOTNULL || run->error.rc == SQLITE_CONSTRAINT_FOREIGNKEY;
+  if (is_untouched && is_refused) {
+    const char *subject = run->error.subject;
+    tm_error_clear(&run->error);
+    tm_error_init(&run->error, subject);
+    tm_run_begin_stale(run);
+    return STALE;
   }
-  if (tm_run_failed(run)) {
-    tm_error_clear(&plain);
-  } else {
-    run->error = plain;
-  }
+  if (tm_run_failed(run)) return DONE;
+  if (is_untouched || sqlite3_changes(run->context->db) != 1) tm_run_dropped(run, "tm_task");
+  run->task_id = sqlite3_last_insert_rowid(run->context->db);
+  return DONE;
 }
 
 bool tm_enqueue_run(TmRun *run, const TmEnqueue *task, bool may_make_queue) {
   if (may_make_queue) tm_queue_need(run, task->queue);
-  sqlite3_int64 before = sqlite3_total_changes64(run->context->db);
-  TmStmt s;
-  tm_stmt_open(run, TM_Q_ENQUEUE_INSERT, &s);
-  enqueue_bind(&s, task);
-  tm_stmt_exec(&s);
-  bool is_untouched = sqlite3_total_changes64(run->context->db) == before;
-  if (!may_make_queue && run->error.rc == SQLITE_CONSTRAINT_NOTNULL && is_untouched) {
-    /* A default was NULL: no such queue, or a schema of another version. */
-    const char *subject = run->error.subject;
-    tm_error_clear(&run->error);
-    tm_error_init(&run->error, subject);
-    return false;
+  Outcome outcome = enqueue_try(run, task);
+  if (outcome == STALE || (outcome == QUEUE_MISSING && !may_make_queue && run->has_begun)) {
+    /* What the connection knew did not hold, or may not: read it, and try once more. */
+    tm_run_begin_stale(run);
+    tm_run_begin(run);
+    outcome = enqueue_try(run, task);
   }
-  if (run->error.rc == SQLITE_CONSTRAINT_CHECK) enqueue_explain(run, task);
-  if (tm_run_failed(run)) return true;
-  if (is_untouched) {
-    tm_run_dropped(run, "tm_task");
-    return true;
-  }
-  run->task_id = sqlite3_last_insert_rowid(run->context->db);
-  return true;
+  if (outcome == DONE) return true;
+  if (may_make_queue) tm_run_dropped(run, "tm_queue or tm_setting");
+  return may_make_queue;
 }

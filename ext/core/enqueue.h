@@ -4,7 +4,7 @@
 #ifndef TM_CORE_ENQUEUE_H
 #define TM_CORE_ENQUEUE_H
 
-#include "store/run.h"
+#include "core/task.h"
 
 /* What tm_enqueue was given; checked by the face. */
 typedef struct TmEnqueue {

@@ -7,40 +7,56 @@
 #include "core/finish.h"
 
 #include "core/backoff.h"
+#include "core/spare.h"
 
 #define HOLDER_STATES (TM_STATE_BIT(TM_RUNNING) | TM_STATE_BIT(TM_CANCELLING))
 
-/* Read the task and see that the caller holds it. */
-static void finish_load(TmRun *run, sqlite3_int64 id, sqlite3_int64 token, TmTask *task) {
-  tm_task_load(run, id, task);
+/* See that the caller holds the task. */
+static void finish_check(TmRun *run, sqlite3_int64 token, const TmTask *task) {
   tm_task_need_token(run, task, token);
   tm_task_need_state(run, task, HOLDER_STATES);
 }
 
+static void finish_load(TmRun *run, sqlite3_int64 id, sqlite3_int64 token, TmTask *task) {
+  tm_task_load(run, id, task);
+  finish_check(run, token, task);
+}
+
 void tm_finish_complete(TmRun *run, sqlite3_int64 id, sqlite3_int64 token, const TmValue *result) {
   TmTask task;
-  finish_load(run, id, token, &task);
+  tm_task_load_short(run, id, &task);
+  finish_check(run, token, &task);
   if (tm_run_failed(run)) return;
-  TmWrite write;
-  tm_task_write_open(run, TM_Q_FINISH_COMPLETE, &write);
-  TmStmt *s = &write.stmt;
-  tm_stmt_bind_int(s, TM_P_FINISH_COMPLETE_ID, id);
-  tm_stmt_bind_int(s, TM_P_FINISH_COMPLETE_NOW_MS, run->now_ms);
-  tm_stmt_bind_value(s, TM_P_FINISH_COMPLETE_RESULT, result);
-  tm_stmt_bind_int(s, TM_P_FINISH_COMPLETE_HAS_HISTORY, task.has_history);
-  tm_task_write_move(&write, &task, TM_COMPLETED);
+  tm_task_keep_history(run, &task, TM_COMPLETED, tm_task_worker(&task), TM_NO_TEXT);
+  TmSpare spare;
+  tm_spare_open(run, &task, &spare);
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_FINISH_COMPLETE, &s);
+  tm_stmt_bind_int(&s, TM_P_FINISH_COMPLETE_ID, id);
+  tm_stmt_bind_int(&s, TM_P_FINISH_COMPLETE_MOVES, task.moves + 1);
+  tm_stmt_bind_int(&s, TM_P_FINISH_COMPLETE_NOW_MS, run->now_ms);
+  if (task.event_id) tm_stmt_bind_int(&s, TM_P_FINISH_COMPLETE_EVENT_ID, task.event_id);
+  tm_stmt_bind_value(&s, TM_P_FINISH_COMPLETE_RESULT, result);
+  if (spare.is_kept) {
+    tm_spare_text(&spare, TM_SPARE_STATE, tm_text_of(tm_state_name(TM_COMPLETED)));
+    tm_spare_int(&spare, TM_SPARE_MOVES, task.moves + 1);
+    tm_spare_int(&spare, TM_SPARE_MOVED_MS, run->now_ms);
+    if (task.event_id) tm_spare_int(&spare, TM_SPARE_EVENT_ID, task.event_id);
+    tm_spare_text(&spare, TM_SPARE_LEASE_UNTIL_MS, TM_NO_TEXT);
+    tm_spare_text(&spare, TM_SPARE_REASON, TM_NO_TEXT);
+    tm_spare_value(&spare, TM_SPARE_RESULT, result);
+    tm_spare_bind(&spare, &s, TM_P_FINISH_COMPLETE_SPARE);
+  }
+  tm_task_write_move(&s, &task, TM_COMPLETED);
 }
 
 static void finish_keep_error(TmRun *run, const TmTask *task, TmText error) {
-  sqlite3_int64 before = sqlite3_total_changes64(run->context->db);
   TmStmt s;
   tm_stmt_open(run, TM_Q_FINISH_KEEP_ERROR, &s);
   tm_stmt_bind_int(&s, TM_P_FINISH_KEEP_ERROR_ID, task->id);
   tm_stmt_bind_int(&s, TM_P_FINISH_KEEP_ERROR_NOW_MS, run->now_ms);
   tm_stmt_bind_text(&s, TM_P_FINISH_KEEP_ERROR_ERROR, error);
-  tm_stmt_exec(&s);
-  if (tm_run_failed(run) || sqlite3_total_changes64(run->context->db) > before) return;
-  tm_run_dropped(run, "tm_attempt");
+  tm_stmt_write(&s, "tm_attempt");
 }
 
 TmState tm_finish_fail(TmRun *run, sqlite3_int64 id, sqlite3_int64 token, TmText error,
@@ -109,17 +125,27 @@ TmState tm_finish_heartbeat(TmRun *run, sqlite3_int64 id, sqlite3_int64 token,
   if (tm_run_failed(run)) return TM_STATE_COUNT;
   task.lease_until_ms =
       tm_task_time_after(run, "lease", beat->lease_ms ? beat->lease_ms : task.lease_ms);
-  TmWrite write;
-  tm_task_write_open(run, TM_Q_FINISH_HEARTBEAT, &write);
-  TmStmt *s = &write.stmt;
-  tm_stmt_bind_int(s, TM_P_FINISH_HEARTBEAT_ID, id);
-  tm_stmt_bind_int(s, TM_P_FINISH_HEARTBEAT_LEASE_UNTIL_MS, task.lease_until_ms);
-  tm_stmt_bind_int(s, TM_P_FINISH_HEARTBEAT_SETS_PROGRESS, beat->sets_progress);
-  if (beat->has_progress) {
-    tm_stmt_bind_real(s, TM_P_FINISH_HEARTBEAT_PROGRESS, beat->progress);
+  TmSpare spare;
+  tm_spare_open(run, &task, &spare);
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_FINISH_HEARTBEAT, &s);
+  tm_stmt_bind_int(&s, TM_P_FINISH_HEARTBEAT_ID, id);
+  tm_stmt_bind_int(&s, TM_P_FINISH_HEARTBEAT_LEASE_UNTIL_MS, task.lease_until_ms);
+  tm_stmt_bind_int(&s, TM_P_FINISH_HEARTBEAT_SETS_PROGRESS, beat->sets_progress);
+  if (beat->has_progress) tm_stmt_bind_real(&s, TM_P_FINISH_HEARTBEAT_PROGRESS, beat->progress);
+  tm_stmt_bind_int(&s, TM_P_FINISH_HEARTBEAT_SETS_NOTE, beat->sets_note);
+  if (beat->note.z) tm_stmt_bind_text(&s, TM_P_FINISH_HEARTBEAT_NOTE, beat->note);
+  if (spare.is_kept) {
+    /* A whole number in a column of reals is stored as an integer. */
+    TmValue progress = {.type = SQLITE_NULL};
+    bool is_whole = beat->progress <= 0 || beat->progress >= 1;
+    if (beat->has_progress) progress.type = is_whole ? SQLITE_INTEGER : SQLITE_FLOAT;
+    progress.i = beat->progress >= 1;
+    tm_spare_int(&spare, TM_SPARE_LEASE_UNTIL_MS, task.lease_until_ms);
+    if (beat->sets_progress) tm_spare_value(&spare, TM_SPARE_PROGRESS, &progress);
+    if (beat->sets_note) tm_spare_text(&spare, TM_SPARE_NOTE, beat->note);
+    tm_spare_bind(&spare, &s, TM_P_FINISH_HEARTBEAT_SPARE);
   }
-  tm_stmt_bind_int(s, TM_P_FINISH_HEARTBEAT_SETS_NOTE, beat->sets_note);
-  tm_stmt_bind_text(s, TM_P_FINISH_HEARTBEAT_NOTE, beat->note);
-  tm_task_write_times(&write, &task);
+  tm_task_write_times(&s, &task);
   return task.state;
 }

@@ -5,6 +5,25 @@
 
 #include "store/run.h"
 
+/* What a verb wants to know of a queue. */
+typedef struct TmQueueRow {
+  int name_bytes;
+  char name[TM_NAME_MAX_BYTES];
+  bool is_paused;
+  bool has_history;
+  char backoff_kind; /* first letter of the name: f, l or e */
+  sqlite3_int64 priority;
+  sqlite3_int64 max_attempts;
+  sqlite3_int64 lease_ms;
+  sqlite3_int64 backoff_base_ms;
+  sqlite3_int64 backoff_max_ms;
+  double backoff_jitter;
+} TmQueueRow;
+
+/* The queue of this name, NULL where there is none. The run has begun; what the connection
+ * has read under the same stamp is not read again. Alive until the next call. */
+const TmQueueRow *tm_queue_find(TmRun *run, TmText name);
+
 /* Make the queue where it is missing, or [no_such_queue] where queues are strict. */
 void tm_queue_need(TmRun *run, TmText name);
 

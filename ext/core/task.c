@@ -1,44 +1,90 @@
 /* task.c - one task: read it, check it, move it.
- * Owns:    the row of tm_task, and the one statement by which it changes its state.
+ * Owns:    the row of tm_task, its history, and the statements by which both change.
  * Promise: a move that was not written whole, its history row included, is an error.
  * Why:     an authorizer that ignores, or a trigger that raises IGNORE, makes a write
  *          vanish without an error; the count of changes and a second look tell. */
 #include "core/task.h"
 
+#include "core/queue.h"
+#include "core/spare.h"
 #include "store/schema.h"
 
-void tm_task_load(TmRun *run, sqlite3_int64 id, TmTask *task) {
-  *task = (TmTask){.id = id, .state = TM_STATE_COUNT, .held_from = TM_STATE_COUNT};
+#include <stddef.h>
+
+/* What the queue says where the task says nothing. */
+static sqlite3_int64 task_int_or(const TmStmt *s, int column, sqlite3_int64 otherwise) {
+  return tm_stmt_is_null(s, column) ? otherwise : tm_stmt_int(s, column);
+}
+
+static void task_fill(TmTask *task, const TmStmt *s, const TmQueueRow *queue) {
+  task->state = tm_state_of(tm_stmt_text(s, TM_C_TASK_LOAD_STATE));
+  task->has_history = queue->has_history;
+  task->event_id = tm_stmt_int(s, TM_C_TASK_LOAD_EVENT_ID);
+  task->moves = tm_stmt_int(s, TM_C_TASK_LOAD_MOVES);
+  task->token = tm_stmt_int(s, TM_C_TASK_LOAD_TOKEN);
+  task->attempt = tm_stmt_int(s, TM_C_TASK_LOAD_ATTEMPT);
+  task->max_attempts = tm_stmt_int(s, TM_C_TASK_LOAD_MAX_ATTEMPTS);
+  task->run_at_ms = tm_stmt_int(s, TM_C_TASK_LOAD_RUN_AT_MS);
+  task->lease_until_ms = tm_stmt_int(s, TM_C_TASK_LOAD_LEASE_UNTIL_MS);
+  task->has_spare = !tm_stmt_is_null(s, TM_C_TASK_LOAD_SPARE_BYTES);
+  TmText worker = tm_stmt_text(s, TM_C_TASK_LOAD_WORKER);
+  if (worker.n > 0 && worker.n <= TM_NAME_MAX_BYTES) {
+    task->worker_bytes = worker.n;
+    memcpy(task->worker, worker.z, (size_t)worker.n);
+  }
+}
+
+/* What only some verbs ask for; every column read is a call. */
+static void task_fill_rest(TmTask *task, const TmStmt *s, const TmQueueRow *queue) {
+  task->held_from = tm_state_of(tm_stmt_text(s, TM_C_TASK_LOAD_HELD_FROM));
+  task->lease_ms = task_int_or(s, TM_C_TASK_LOAD_LEASE_MS, queue->lease_ms);
+  TmText kind = tm_stmt_text(s, TM_C_TASK_LOAD_BACKOFF_KIND);
+  task->backoff_kind = kind.n > 0 ? kind.z[0] : queue->backoff_kind;
+  task->backoff_base_ms = task_int_or(s, TM_C_TASK_LOAD_BACKOFF_BASE_MS, queue->backoff_base_ms);
+  task->backoff_max_ms = task_int_or(s, TM_C_TASK_LOAD_BACKOFF_MAX_MS, queue->backoff_max_ms);
+  task->backoff_jitter = tm_stmt_is_null(s, TM_C_TASK_LOAD_BACKOFF_JITTER)
+                             ? queue->backoff_jitter
+                             : tm_stmt_real(s, TM_C_TASK_LOAD_BACKOFF_JITTER);
+}
+
+static void task_load(TmRun *run, sqlite3_int64 id, TmTask *task, bool is_whole) {
+  memset(task, 0, offsetof(TmTask, worker));
+  task->id = id;
+  task->state = task->held_from = TM_STATE_COUNT;
   TmStmt s;
   tm_stmt_open(run, TM_Q_TASK_LOAD, &s);
   tm_stmt_bind_int(&s, TM_P_TASK_LOAD_ID, id);
-  bool is_current = tm_stmt_row(&s) && tm_run_begin_from(run, &s);
-  bool is_there = is_current && !tm_stmt_is_null(&s, TM_C_TASK_LOAD_ID);
-  if (is_there && tm_stmt_is_null(&s, TM_C_TASK_LOAD_HISTORY)) tm_run_unreadable(run, "tm_queue");
-  if (is_there) {
-    task->state = tm_state_of(tm_stmt_text(&s, TM_C_TASK_LOAD_STATE));
-    task->held_from = tm_state_of(tm_stmt_text(&s, TM_C_TASK_LOAD_HELD_FROM));
-    task->has_history = tm_stmt_int(&s, TM_C_TASK_LOAD_HISTORY) != 0;
-    task->event_id = tm_stmt_int(&s, TM_C_TASK_LOAD_EVENT_ID);
-    task->moves = tm_stmt_int(&s, TM_C_TASK_LOAD_MOVES);
-    task->token = tm_stmt_int(&s, TM_C_TASK_LOAD_TOKEN);
-    task->attempt = tm_stmt_int(&s, TM_C_TASK_LOAD_ATTEMPT);
-    task->max_attempts = tm_stmt_int(&s, TM_C_TASK_LOAD_MAX_ATTEMPTS);
-    task->run_at_ms = tm_stmt_int(&s, TM_C_TASK_LOAD_RUN_AT_MS);
-    task->lease_until_ms = tm_stmt_int(&s, TM_C_TASK_LOAD_LEASE_UNTIL_MS);
-    task->lease_ms = tm_stmt_int(&s, TM_C_TASK_LOAD_LEASE_MS);
-    TmText kind = tm_stmt_text(&s, TM_C_TASK_LOAD_BACKOFF_KIND);
-    task->backoff_kind = kind.n > 0 ? kind.z[0] : 'e';
-    task->backoff_base_ms = tm_stmt_int(&s, TM_C_TASK_LOAD_BACKOFF_BASE_MS);
-    task->backoff_max_ms = tm_stmt_int(&s, TM_C_TASK_LOAD_BACKOFF_MAX_MS);
-    task->backoff_jitter = tm_stmt_real(&s, TM_C_TASK_LOAD_BACKOFF_JITTER);
+  bool is_row = tm_stmt_row(&s);
+  if (is_row) tm_run_begin_from(run, &s);
+  bool is_there = is_row && !tm_stmt_is_null(&s, TM_C_TASK_LOAD_ID);
+  if (is_there && !tm_run_failed(run)) {
+    const TmQueueRow *queue = tm_queue_find(run, tm_stmt_text(&s, TM_C_TASK_LOAD_QUEUE));
+    if (queue) {
+      task_fill(task, &s, queue);
+      if (is_whole) task_fill_rest(task, &s, queue);
+    } else {
+      tm_run_unreadable(run, "tm_queue");
+    }
   }
   tm_stmt_close(&s);
-  if (!is_current) tm_schema_refuse(run);
+  if (!is_row) tm_schema_refuse(run);
   if (!tm_run_failed(run) && !is_there) {
     tm_error_set(&run->error, TM_NO_SUCH_TASK, "no task %lld, see tm_task for those there are", id);
   }
   run->task_id = id;
+}
+
+void tm_task_load(TmRun *run, sqlite3_int64 id, TmTask *task) {
+  task_load(run, id, task, true);
+}
+
+void tm_task_load_short(TmRun *run, sqlite3_int64 id, TmTask *task) {
+  task_load(run, id, task, false);
+}
+
+TmText tm_task_worker(const TmTask *task) {
+  if (task->worker_bytes == 0) return TM_NO_TEXT;
+  return (TmText){task->worker, task->worker_bytes};
 }
 
 void tm_task_need_token(TmRun *run, const TmTask *task, sqlite3_int64 token) {
@@ -66,16 +112,25 @@ void tm_task_need_state(TmRun *run, const TmTask *task, TmStateSet takes) {
   sqlite3_free(list);
 }
 
-void tm_task_write_open(TmRun *run, TmQuery query, TmWrite *write) {
-  write->changes_before = sqlite3_total_changes64(run->context->db);
-  tm_stmt_open(run, query, &write->stmt);
-}
-
-void tm_task_write_counted(TmWrite *write, bool has_history) {
-  TmRun *run = write->stmt.run;
-  tm_stmt_exec(&write->stmt);
-  sqlite3_int64 changes = sqlite3_total_changes64(run->context->db) - write->changes_before;
-  if (changes < (has_history ? 2 : 1)) tm_run_dropped(run, changes < 1 ? "tm_task" : "tm_event");
+void tm_task_keep_history(TmRun *run, TmTask *task, TmState to, TmText actor, TmText reason) {
+  sqlite3_int64 previous_id = task->event_id;
+  task->event_id = 0;
+  if (!task->has_history || tm_run_failed(run)) return;
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_TASK_EVENT, &s);
+  sqlite3_int64 floor = run->context->settings.event_floor;
+  if (floor != TM_NO_FLOOR) tm_stmt_bind_int(&s, TM_P_TASK_EVENT_FLOOR, floor);
+  tm_stmt_bind_int(&s, TM_P_TASK_EVENT_TASK_ID, task->id);
+  tm_stmt_bind_int(&s, TM_P_TASK_EVENT_PREVIOUS_ID, previous_id);
+  tm_stmt_bind_int(&s, TM_P_TASK_EVENT_MOVE, task->moves + 1);
+  tm_stmt_bind_text(&s, TM_P_TASK_EVENT_FROM_STATE, tm_text_of(tm_state_name(task->state)));
+  tm_stmt_bind_text(&s, TM_P_TASK_EVENT_TO_STATE, tm_text_of(tm_state_name(to)));
+  tm_stmt_bind_int(&s, TM_P_TASK_EVENT_NOW_MS, run->now_ms);
+  tm_stmt_bind_int(&s, TM_P_TASK_EVENT_ATTEMPT, task->attempt);
+  if (actor.z) tm_stmt_bind_text(&s, TM_P_TASK_EVENT_ACTOR, actor);
+  if (reason.z) tm_stmt_bind_text(&s, TM_P_TASK_EVENT_REASON, reason);
+  tm_stmt_write(&s, "tm_event");
+  task->event_id = sqlite3_last_insert_rowid(run->context->db);
 }
 
 /* A trigger of the user's may have moved the task on in the meantime. */
@@ -83,9 +138,11 @@ bool tm_task_is_moved(TmState state, sqlite3_int64 moves, TmState to, sqlite3_in
   return (moves == moves_before + 1 && state == to) || moves > moves_before + 1;
 }
 
-void tm_task_write_move(TmWrite *write, TmTask *task, TmState to) {
-  TmRun *run = write->stmt.run;
-  tm_task_write_counted(write, task->has_history);
+void tm_task_write_move(TmStmt *stmt, TmTask *task, TmState to) {
+  TmRun *run = stmt->run;
+  TmProof proof = tm_stmt_write(stmt, "tm_task");
+  task->state = to;
+  if (proof.is_proven || tm_run_failed(run)) return;
   TmStmt s;
   tm_stmt_open(run, TM_Q_TASK_WRITTEN, &s);
   tm_stmt_bind_int(&s, TM_P_TASK_WRITTEN_ID, task->id);
@@ -94,12 +151,13 @@ void tm_task_write_move(TmWrite *write, TmTask *task, TmState to) {
                                      tm_stmt_int(&s, TM_C_TASK_WRITTEN_MOVES), to, task->moves);
   tm_stmt_close(&s);
   if (!is_written) tm_run_dropped(run, "tm_task");
-  task->state = to;
+  tm_run_proven(run, &proof);
 }
 
-void tm_task_write_times(TmWrite *write, const TmTask *task) {
-  TmRun *run = write->stmt.run;
-  tm_task_write_counted(write, false);
+void tm_task_write_times(TmStmt *stmt, const TmTask *task) {
+  TmRun *run = stmt->run;
+  TmProof proof = tm_stmt_write(stmt, "tm_task");
+  if (proof.is_proven || tm_run_failed(run)) return;
   TmStmt s;
   tm_stmt_open(run, TM_Q_TASK_WRITTEN, &s);
   tm_stmt_bind_int(&s, TM_P_TASK_WRITTEN_ID, task->id);
@@ -110,32 +168,58 @@ void tm_task_write_times(TmWrite *write, const TmTask *task) {
   }
   tm_stmt_close(&s);
   if (!is_written) tm_run_dropped(run, "tm_task");
+  tm_run_proven(run, &proof);
+}
+
+/* The columns that a move may change, as it sets them. */
+static void task_bind_spare(TmStmt *s, const TmTask *task, TmSpare *spare, TmState to,
+                            TmText worker, TmText reason, TmText error) {
+  if (!spare->is_kept) return;
+  tm_spare_text(spare, TM_SPARE_STATE, tm_text_of(tm_state_name(to)));
+  tm_spare_int(spare, TM_SPARE_RUN_AT_MS, task->run_at_ms);
+  tm_spare_int(spare, TM_SPARE_ATTEMPT, task->attempt);
+  tm_spare_int(spare, TM_SPARE_MOVES, task->moves + 1);
+  tm_spare_int(spare, TM_SPARE_MOVED_MS, s->run->now_ms);
+  if (task->event_id) tm_spare_int(spare, TM_SPARE_EVENT_ID, task->event_id);
+  if (!tm_state_is_leased(to)) tm_spare_text(spare, TM_SPARE_LEASE_UNTIL_MS, TM_NO_TEXT);
+  tm_spare_text(spare, TM_SPARE_HELD_FROM,
+                to == TM_HELD ? tm_text_of(tm_state_name(task->held_from)) : TM_NO_TEXT);
+  tm_spare_text(spare, TM_SPARE_WORKER, worker);
+  tm_spare_text(spare, TM_SPARE_REASON, reason);
+  if (error.z) tm_spare_text(spare, TM_SPARE_ERROR, error);
+  tm_spare_bind(spare, s, TM_P_TASK_MOVE_SPARE);
 }
 
 void tm_task_move(TmRun *run, TmTask *task, TmState to, TmActor actor, TmText reason,
                   TmText error) {
   if (tm_run_failed(run)) return;
-  bool is_leased = tm_state_is_leased(to);
+  bool keeps_worker = actor == TM_BY_WORKER || tm_state_is_leased(to);
+  TmText worker = keeps_worker ? tm_task_worker(task) : TM_NO_TEXT;
   task->held_from = to == TM_HELD ? task->state : TM_STATE_COUNT;
+  tm_task_keep_history(run, task, to, to == TM_CANCELLING ? TM_NO_TEXT : worker, reason);
 
-  TmWrite write;
-  tm_task_write_open(run, TM_Q_TASK_MOVE, &write);
-  TmStmt *s = &write.stmt;
-  tm_stmt_bind_int(s, TM_P_TASK_MOVE_ID, task->id);
-  const char *name = tm_state_name(to);
-  tm_stmt_bind_text(s, TM_P_TASK_MOVE_STATE, tm_text_of(name));
-  tm_stmt_bind_int(s, TM_P_TASK_MOVE_RUN_AT_MS, task->run_at_ms);
-  tm_stmt_bind_int(s, TM_P_TASK_MOVE_ATTEMPT, task->attempt);
-  tm_stmt_bind_int(s, TM_P_TASK_MOVE_NOW_MS, run->now_ms);
-  if (is_leased) tm_stmt_bind_int(s, TM_P_TASK_MOVE_LEASE_UNTIL_MS, task->lease_until_ms);
-  if (to == TM_HELD) {
-    tm_stmt_bind_text(s, TM_P_TASK_MOVE_HELD_FROM, tm_text_of(tm_state_name(task->held_from)));
+  TmSpare spare;
+  tm_spare_open(run, task, &spare);
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_TASK_MOVE, &s);
+  tm_stmt_bind_int(&s, TM_P_TASK_MOVE_ID, task->id);
+  tm_stmt_bind_text(&s, TM_P_TASK_MOVE_STATE, tm_text_of(tm_state_name(to)));
+  tm_stmt_bind_int(&s, TM_P_TASK_MOVE_RUN_AT_MS, task->run_at_ms);
+  tm_stmt_bind_int(&s, TM_P_TASK_MOVE_ATTEMPT, task->attempt);
+  tm_stmt_bind_int(&s, TM_P_TASK_MOVE_MOVES, task->moves + 1);
+  tm_stmt_bind_int(&s, TM_P_TASK_MOVE_NOW_MS, run->now_ms);
+  if (task->event_id) tm_stmt_bind_int(&s, TM_P_TASK_MOVE_EVENT_ID, task->event_id);
+  if (tm_state_is_leased(to)) {
+    tm_stmt_bind_int(&s, TM_P_TASK_MOVE_LEASE_UNTIL_MS, task->lease_until_ms);
   }
-  tm_stmt_bind_int(s, TM_P_TASK_MOVE_KEEPS_WORKER, actor == TM_BY_WORKER || is_leased);
-  tm_stmt_bind_text(s, TM_P_TASK_MOVE_REASON, reason);
-  tm_stmt_bind_text(s, TM_P_TASK_MOVE_ERROR, error);
-  tm_stmt_bind_int(s, TM_P_TASK_MOVE_HAS_HISTORY, task->has_history);
-  tm_task_write_move(&write, task, to);
+  if (to == TM_HELD) {
+    tm_stmt_bind_text(&s, TM_P_TASK_MOVE_HELD_FROM, tm_text_of(tm_state_name(task->held_from)));
+  }
+  tm_stmt_bind_int(&s, TM_P_TASK_MOVE_KEEPS_WORKER, keeps_worker);
+  if (reason.z) tm_stmt_bind_text(&s, TM_P_TASK_MOVE_REASON, reason);
+  if (error.z) tm_stmt_bind_text(&s, TM_P_TASK_MOVE_ERROR, error);
+  task_bind_spare(&s, task, &spare, to, worker, reason, error);
+  tm_task_write_move(&s, task, to);
 }
 
 sqlite3_int64 tm_task_time_after(TmRun *run, const char *what, sqlite3_int64 delay_ms) {
@@ -146,9 +230,9 @@ sqlite3_int64 tm_task_time_after(TmRun *run, const char *what, sqlite3_int64 del
 }
 
 void tm_task_set_run_at(TmRun *run, TmTask *task) {
-  TmWrite write;
-  tm_task_write_open(run, TM_Q_TASK_SET_RUN_AT, &write);
-  tm_stmt_bind_int(&write.stmt, TM_P_TASK_SET_RUN_AT_ID, task->id);
-  tm_stmt_bind_int(&write.stmt, TM_P_TASK_SET_RUN_AT_RUN_AT_MS, task->run_at_ms);
-  tm_task_write_times(&write, task);
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_TASK_SET_RUN_AT, &s);
+  tm_stmt_bind_int(&s, TM_P_TASK_SET_RUN_AT_ID, task->id);
+  tm_stmt_bind_int(&s, TM_P_TASK_SET_RUN_AT_RUN_AT_MS, task->run_at_ms);
+  tm_task_write_times(&s, task);
 }

@@ -21,7 +21,10 @@ typedef struct TmTask {
   sqlite3_int64 run_at_ms;
   sqlite3_int64 lease_until_ms; /* 0: none */
   sqlite3_int64 lease_ms;       /* the task's own, or its queue's */
-  int backoff_kind;             /* first letter of the name: f, l or e */
+  bool has_spare;               /* a large payload, see core/spare.h */
+  int worker_bytes;             /* 0: none */
+  char worker[TM_NAME_MAX_BYTES];
+  int backoff_kind; /* first letter of the name: f, l or e */
   sqlite3_int64 backoff_base_ms;
   sqlite3_int64 backoff_max_ms;
   double backoff_jitter;
@@ -32,6 +35,8 @@ typedef enum TmActor { TM_BY_WORKER, TM_BY_OTHERS } TmActor;
 
 /* Read a task, and begin the run with the same statement; [no_such_task] where there is none. */
 void tm_task_load(TmRun *run, sqlite3_int64 id, TmTask *task);
+/* The same without held_from, lease_ms and the backoff. */
+void tm_task_load_short(TmRun *run, sqlite3_int64 id, TmTask *task);
 
 /* [lease_lost] unless `token` is the newest. */
 void tm_task_need_token(TmRun *run, const TmTask *task, sqlite3_int64 token);
@@ -44,20 +49,18 @@ void tm_task_need_state(TmRun *run, const TmTask *task, TmStateSet takes);
  * held_from) is set here. `error` absent leaves the last one. */
 void tm_task_move(TmRun *run, TmTask *task, TmState to, TmActor actor, TmText reason, TmText error);
 
-/* One UPDATE of a task. An authorizer or a trigger can make a write vanish without an error,
- * so it is looked at afterwards: that the row was counted, and its history row with it, and
- * that it reads as it should. Open, bind, and end with one of the two. */
-typedef struct TmWrite {
-  TmStmt stmt;
-  sqlite3_int64 changes_before;
-} TmWrite;
-void tm_task_write_open(TmRun *run, TmQuery query, TmWrite *write);
-/* A change of state; task->state is `to` afterwards. */
-void tm_task_write_move(TmWrite *write, TmTask *task, TmState to);
-/* No change of state, but of run_at_ms or lease_until_ms, to what the task says. */
-void tm_task_write_times(TmWrite *write, const TmTask *task);
-/* The first half only, for who reads the row anyway. */
-void tm_task_write_counted(TmWrite *write, bool has_history);
+/* A move is two writes in the atomic scope: first its row of history, then the UPDATE. An
+ * authorizer or a trigger can make a write vanish without an error, so each is counted, and the
+ * row is looked at afterwards, that it reads as it should. */
+
+/* Write the row of history, where the queue keeps one; task->event_id is its id, and 0 says
+ * that the UPDATE leaves event_id as it is. */
+void tm_task_keep_history(TmRun *run, TmTask *task, TmState to, TmText actor, TmText reason);
+/* Run the UPDATE of a move; task->state is `to` afterwards. */
+void tm_task_write_move(TmStmt *stmt, TmTask *task, TmState to);
+/* The UPDATE of no move, but of run_at_ms or lease_until_ms, to what the task says. */
+void tm_task_write_times(TmStmt *stmt, const TmTask *task);
+TmText tm_task_worker(const TmTask *task);
 bool tm_task_is_moved(TmState state, sqlite3_int64 moves, TmState to, sqlite3_int64 moves_before);
 
 /* Now and so much later; [out_of_range] beyond the year 9999, naming `what` is too long. */

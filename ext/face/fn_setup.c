@@ -1,8 +1,9 @@
 /* fn_setup.c - tm_init, tm_migrate, tm_version, tm_now and the clock.
- * Owns:    the change to WAL, and the savepoint of a migration down.
+ * Owns:    the change to WAL, and the savepoint of a migration.
  * Promise: many processes may set up one file at once; no transaction is ever left open.
- * Why:     a migration up runs in the atomic scope like any verb. Down cannot: SQLite drops
- *          no table under an INSERT, so there it is a savepoint under a bare SELECT. */
+ * Why:     a new schema is made in the atomic scope like any verb's work. Steps that drop a
+ *          table cannot be: SQLite does that under no INSERT, so for them it is a savepoint
+ *          under a bare SELECT. */
 #include "base/os.h"
 #include "core/clock.h"
 #include "face/args.h"
@@ -37,7 +38,7 @@ static void setup_end_savepoint(TmRun *run, TmStmt *undo, TmStmt *release, TmStm
   if (!is_undone && !sqlite3_get_autocommit(run->context->db)) setup_step(run, breaker);
 }
 
-static void setup_down(TmCall *call, int from, int to) {
+static void setup_in_savepoint(TmCall *call, int from, int to) {
   TmRun *run = &call->run;
   sqlite3 *db = run->context->db;
   TmStmt open, undo, release, breaker;
@@ -50,8 +51,8 @@ static void setup_down(TmCall *call, int from, int to) {
     sqlite3_reset(open.stmt);
     if (rc == SQLITE_BUSY) {
       tm_error_set(&run->error, TM_IN_TRANSACTION,
-                   "a migration down drops tables, which SQLite does not do inside another "
-                   "statement, call it on its own");
+                   "this migration drops tables, which SQLite does not do inside another "
+                   "statement, call it on its own by SELECT");
     } else if (rc != SQLITE_DONE) {
       tm_error_sqlite(&run->error, db, rc);
     } else {
@@ -65,18 +66,18 @@ static void setup_down(TmCall *call, int from, int to) {
   tm_stmt_close(&breaker);
 }
 
-/* Bring the schema to `version`; asks for the atomic scope where it has to go up. */
+/* Bring the schema to `version`; asks for the atomic scope where no table is dropped. */
 static void setup_migrate(TmCall *call, int version) {
   int current = tm_migrate_check(&call->run, version);
   if (tm_run_failed(&call->run)) return;
-  if (current < version && !call->is_in_scope) {
-    call->wants_scope = true;
-    return;
-  }
-  if (current < version) {
+  if (current != version && tm_migrate_drops(current, version)) {
+    setup_in_savepoint(call, current, version);
+  } else if (current != version) {
+    if (!call->is_in_scope) {
+      call->wants_scope = true;
+      return;
+    }
     tm_migrate_run(&call->run, current, version);
-  } else if (current > version) {
-    setup_down(call, current, version);
   }
   tm_call_result_int(call, version);
 }

@@ -20,7 +20,7 @@ static void row_write_text(sqlite3_str *out, sqlite3_value *value, TmJsonAs as) 
 
 static void row_write_value(sqlite3_str *out, sqlite3_value *value, TmJsonAs as) {
   switch (sqlite3_value_type(value)) {
-  case SQLITE_INTEGER: sqlite3_str_appendf(out, "%lld", sqlite3_value_int64(value)); break;
+  case SQLITE_INTEGER: tm_json_write_int(out, sqlite3_value_int64(value)); break;
   case SQLITE_FLOAT: tm_json_write_real(out, sqlite3_value_double(value)); break;
   case SQLITE_TEXT: row_write_text(out, value, as); break;
   case SQLITE_BLOB: {
@@ -28,7 +28,7 @@ static void row_write_value(sqlite3_str *out, sqlite3_value *value, TmJsonAs as)
     tm_json_write_hex(out, bytes, sqlite3_value_bytes(value));
     break;
   }
-  default: sqlite3_str_appendall(out, "null");
+  default: sqlite3_str_append(out, "null", 4);
   }
 }
 
@@ -38,7 +38,10 @@ void tm_json_row_write(sqlite3_str *out, const TmStmt *row, const TmJsonColumn *
   for (int i = 0; columns[i].name; i++) {
     sqlite3_value *value = sqlite3_column_value(row->stmt, columns[i].column);
     bool is_hex = sqlite3_value_type(value) == SQLITE_BLOB;
-    sqlite3_str_appendf(out, "%s\"%s%s\":", i ? "," : "", columns[i].name, is_hex ? "_hex" : "");
+    sqlite3_str_append(out, i ? ",\"" : "\"", i ? 2 : 1);
+    sqlite3_str_appendall(out, columns[i].name);
+    if (is_hex) sqlite3_str_append(out, "_hex", 4);
+    sqlite3_str_append(out, "\":", 2);
     row_write_value(out, value, columns[i].as);
   }
   if (!is_open) sqlite3_str_appendchar(out, 1, '}');

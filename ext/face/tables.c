@@ -13,11 +13,11 @@
 
 /* ---- tm_claim as rows ------------------------------------------------ */
 
-/* The columns are those of claim_row behind its first two, in that order. */
+/* The columns are those of claim_probe from id on, in that order. */
 static void claim_add_row(void *arg, TmStmt *row) {
   TmRows *rows = arg;
   for (int i = 0; i < rows->table->columns; i++) {
-    tm_rows_add_value(rows, sqlite3_column_value(row->stmt, TM_C_CLAIM_ROW_ID + i));
+    tm_rows_add_value(rows, sqlite3_column_value(row->stmt, TM_C_CLAIM_PROBE_ID + i));
   }
 }
 

@@ -114,14 +114,13 @@ static bool doctor_schema(const Doctor *doctor) {
 static void doctor_objects(const Doctor *doctor) {
   TmRun *run = doctor->run;
   const char *missing = NULL;
-  for (int m = 0; m < tm_migration_count; m++) {
-    for (int i = 0; tm_migrations[m].makes[i]; i++) {
-      TmStmt s;
-      tm_stmt_open(run, TM_Q_SCHEMA_OBJECT, &s);
-      tm_stmt_bind_text(&s, TM_P_SCHEMA_OBJECT_NAME, tm_text_of(tm_migrations[m].makes[i]));
-      if (!tm_stmt_row(&s) && !tm_run_failed(run)) missing = tm_migrations[m].makes[i];
-      tm_stmt_close(&s);
-    }
+  const char *const *there = tm_migrations[tm_migration_count - 1].there;
+  for (int i = 0; there[i]; i++) {
+    TmStmt s;
+    tm_stmt_open(run, TM_Q_SCHEMA_OBJECT, &s);
+    tm_stmt_bind_text(&s, TM_P_SCHEMA_OBJECT_NAME, tm_text_of(there[i]));
+    if (!tm_stmt_row(&s) && !tm_run_failed(run)) missing = there[i];
+    tm_stmt_close(&s);
   }
   if (doctor_recover(doctor, "schema_objects")) return;
   doctor_say_made(doctor, "schema_objects", !missing, "error",

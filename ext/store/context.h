@@ -12,13 +12,30 @@
 
 #include <stdbool.h>
 
+/* What the database says of itself. `stamp` is a random number that changes with all that is kept
+ * here and with the rows of tm_queue: whoever reads the same one knows that nothing has. The
+ * floors are NO_FLOOR where the next id is simply one more than the newest. */
+#define TM_NO_FLOOR (-1)
+typedef struct TmSettings {
+  bool is_known;
+  sqlite3_int64 stamp;
+  bool is_frozen;
+  sqlite3_int64 clock_ms;
+  bool has_strict_queues;
+  sqlite3_int64 task_floor;
+  sqlite3_int64 event_floor;
+} TmSettings;
+
 typedef struct TmContext {
   sqlite3 *db;
-  int depth;          /* verbs under way, one inside the other */
-  bool is_kept;       /* the keeper is connected: statements may stay */
-  bool is_closing;    /* the keeper is gone: nothing is cached any more */
-  bool is_busy_queue; /* the last claim found a task: do not look before the lock */
+  TmSettings settings;
+  struct TmQueueCache *queues; /* core/queue.c's, one block; NULL until it is wanted */
+  int depth;                   /* verbs under way, one inside the other */
+  bool is_kept;                /* the keeper is connected: statements may stay */
+  bool is_closing;             /* the keeper is gone: nothing is cached any more */
+  bool is_busy_queue;          /* the last claim found a task: do not look before the lock */
   sqlite3_stmt *cached[TM_QUERY_COUNT]; /* NULL: not prepared, or in use */
+  int proven[TM_QUERY_COUNT]; /* 1 + how often it had been prepared anew when it was proven; 0 */
 } TmContext;
 
 /* Register the keeper on `db` and make the context that lives as long as it does.

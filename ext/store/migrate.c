@@ -32,6 +32,19 @@ static void migrate_check_applied(TmRun *run) {
   tm_stmt_close(&s);
 }
 
+static bool migrate_has(const char *const *names, const char *name) {
+  for (int i = 0; names && names[i]; i++) {
+    if (strcmp(names[i], name) == 0) return true;
+  }
+  return false;
+}
+
+/* What the schema of a version consists of. */
+static bool migrate_is_there(int version, const char *name) {
+  const TmMigration *step = migrate_find(version);
+  return step && migrate_has(step->there, name);
+}
+
 /* No object of the database may have a name that the migrations make, or that one of our
  * virtual tables has. */
 static void migrate_check_names(TmRun *run, int from, int to) {
@@ -39,6 +52,7 @@ static void migrate_check_names(TmRun *run, int from, int to) {
   for (int v = from + 1; v <= to && !tm_run_failed(run); v++) {
     const TmMigration *step = migrate_find(v);
     for (int i = 0; step && step->makes[i]; i++) {
+      if (migrate_is_there(from, step->makes[i])) continue;
       tm_stmt_open(run, TM_Q_SCHEMA_OBJECT, &s);
       tm_stmt_bind_text(&s, TM_P_SCHEMA_OBJECT_NAME, tm_text_of(step->makes[i]));
       if (tm_stmt_row(&s)) {
@@ -78,25 +92,6 @@ static void migrate_exec(TmRun *run, const char *sql) {
   tm_error_sqlite(&run->error, db, sqlite3_exec(db, sql, NULL, NULL, NULL));
 }
 
-static void migrate_up(TmRun *run, const TmMigration *step) {
-  migrate_exec(run, step->up);
-  TmStmt s;
-  tm_stmt_open(run, TM_Q_MIGRATION_RECORD, &s);
-  tm_stmt_bind_int(&s, TM_P_MIGRATION_RECORD_VERSION, step->version);
-  tm_stmt_bind_text(&s, TM_P_MIGRATION_RECORD_NAME, tm_text_of(step->name));
-  tm_stmt_bind_text(&s, TM_P_MIGRATION_RECORD_CHECKSUM, tm_text_of(step->checksum));
-  tm_stmt_bind_int(&s, TM_P_MIGRATION_RECORD_APPLIED_MS, tm_os_wall_us() / 1000);
-  tm_stmt_exec(&s);
-}
-
-static void migrate_down(TmRun *run, const TmMigration *step) {
-  TmStmt s;
-  tm_stmt_open(run, TM_Q_MIGRATION_FORGET, &s);
-  tm_stmt_bind_int(&s, TM_P_MIGRATION_FORGET_VERSION, step->version);
-  tm_stmt_exec(&s);
-  migrate_exec(run, step->down);
-}
-
 static bool migrate_exists(TmRun *run, const char *name) {
   TmStmt s;
   tm_stmt_open(run, TM_Q_SCHEMA_OBJECT, &s);
@@ -109,10 +104,9 @@ static bool migrate_exists(TmRun *run, const char *name) {
 /* Look that every step did what it says: an authorizer that ignores makes DDL vanish too. */
 static void migrate_look(TmRun *run, int to) {
   for (int m = 0; m < tm_migration_count; m++) {
-    bool is_wanted = tm_migrations[m].version <= to;
     for (int i = 0; tm_migrations[m].makes[i] && !tm_run_failed(run); i++) {
       const char *name = tm_migrations[m].makes[i];
-      if (migrate_exists(run, name) != is_wanted) tm_run_dropped(run, name);
+      if (migrate_exists(run, name) != migrate_is_there(to, name)) tm_run_dropped(run, name);
     }
   }
   sqlite3_int64 states = 0;
@@ -123,8 +117,102 @@ static void migrate_look(TmRun *run, int to) {
   if (!tm_run_failed(run) && tm_schema_version(run) != to) tm_run_dropped(run, "tm_migration");
 }
 
+/* ---- what others have hung on our tables --------------------------------- */
+
+static bool migrate_is_ours(const char *name) {
+  for (int m = 0; m < tm_migration_count; m++) {
+    if (migrate_has(tm_migrations[m].makes, name)) return true;
+  }
+  return false;
+}
+
+/* Triggers and indexes of others: names and texts, each with its NUL, one after the other. They
+ * go with a table that a step makes anew. */
+static char *migrate_note_others(TmRun *run, int *bytes) {
+  sqlite3_str *notes = sqlite3_str_new(run->context->db);
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_SCHEMA_HANGERS, &s);
+  while (tm_stmt_row(&s)) {
+    TmText name = tm_stmt_text(&s, TM_C_SCHEMA_HANGERS_NAME);
+    TmText sql = tm_stmt_text(&s, TM_C_SCHEMA_HANGERS_SQL);
+    if (!name.z || !sql.z || migrate_is_ours(name.z)) continue;
+    sqlite3_str_append(notes, name.z, name.n + 1);
+    sqlite3_str_append(notes, sql.z, sql.n + 1);
+  }
+  tm_stmt_close(&s);
+  *bytes = sqlite3_str_length(notes);
+  if (sqlite3_str_errcode(notes) != SQLITE_OK) tm_error_nomem(&run->error);
+  return sqlite3_str_finish(notes);
+}
+
+static void migrate_restore_others(TmRun *run, const char *notes, int bytes) {
+  for (int at = 0; at < bytes && !tm_run_failed(run);) {
+    const char *name = notes + at;
+    const char *sql = name + strlen(name) + 1;
+    if (!migrate_exists(run, name)) migrate_exec(run, sql);
+    at = (int)(sql - notes) + (int)strlen(sql) + 1;
+  }
+}
+
+/* ---- the steps ----------------------------------------------------------- */
+
+/* A step that makes a table anew says so by this constraint of its own. Foreign keys are off
+ * for it: dropping the old one would act on the rows of others. A statement takes the switch as it
+ * stands when it is prepared, so it may turn within a transaction. */
+static void migrate_exec_step(TmRun *run, const char *sql) {
+  sqlite3 *db = run->context->db;
+  int has_foreign_keys = 1;
+  sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, -1, &has_foreign_keys);
+  bool is_rebuild = strstr(sql, "foreign_keys_are_off") != NULL;
+  if (is_rebuild) sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, 0, NULL);
+  migrate_exec(run, sql);
+  sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, has_foreign_keys, NULL);
+}
+
+static void migrate_record(TmRun *run, const TmMigration *step) {
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_MIGRATION_RECORD, &s);
+  tm_stmt_bind_int(&s, TM_P_MIGRATION_RECORD_VERSION, step->version);
+  tm_stmt_bind_text(&s, TM_P_MIGRATION_RECORD_NAME, tm_text_of(step->name));
+  tm_stmt_bind_text(&s, TM_P_MIGRATION_RECORD_CHECKSUM, tm_text_of(step->checksum));
+  tm_stmt_bind_int(&s, TM_P_MIGRATION_RECORD_APPLIED_MS, tm_os_wall_us() / 1000);
+  tm_stmt_exec(&s);
+}
+
+static void migrate_up(TmRun *run, const TmMigration *step) {
+  migrate_exec_step(run, step->up);
+  migrate_record(run, step);
+}
+
+static void migrate_down(TmRun *run, const TmMigration *step) {
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_MIGRATION_FORGET, &s);
+  tm_stmt_bind_int(&s, TM_P_MIGRATION_FORGET_VERSION, step->version);
+  tm_stmt_exec(&s);
+  migrate_exec_step(run, step->down);
+}
+
+bool tm_migrate_drops(int from, int to) {
+  if (from == 0 && to == tm_schema_newest()) return false;
+  for (int v = from + 1; v <= to; v++) {
+    if (strstr(migrate_find(v)->up, "\nDROP TABLE ")) return true;
+  }
+  return from > to;
+}
+
 void tm_migrate_run(TmRun *run, int from, int to) {
-  for (int v = from + 1; v <= to && !tm_run_failed(run); v++) migrate_up(run, migrate_find(v));
-  for (int v = from; v > to && !tm_run_failed(run); v--) migrate_down(run, migrate_find(v));
+  int bytes = 0;
+  char *others = migrate_note_others(run, &bytes);
+  if (from == 0 && to == tm_schema_newest()) {
+    /* A new database gets the newest schema in one go, with no table that is dropped on the way. */
+    migrate_exec(run, tm_schema_text);
+    for (int i = 0; i < tm_migration_count; i++) migrate_record(run, &tm_migrations[i]);
+  } else {
+    for (int v = from + 1; v <= to && !tm_run_failed(run); v++) migrate_up(run, migrate_find(v));
+    for (int v = from; v > to && !tm_run_failed(run); v--) migrate_down(run, migrate_find(v));
+  }
+  if (to > 0) migrate_restore_others(run, others, bytes);
+  sqlite3_free(others);
+  run->context->settings.is_known = false;
   if (!tm_run_failed(run)) migrate_look(run, to);
 }

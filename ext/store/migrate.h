@@ -1,6 +1,6 @@
 /* migrate.h - the schema's versions, applied up and down.
  * Owns:    tm_migration, and the text of every migration (generated).
- * Promise: all of the steps asked for, or none; nothing of anybody else is touched.
+ * Promise: all of the steps asked for, or none; nothing of anybody else is lost.
  * Why:     the same files serve a plain sqlite3 shell; see tools/migrate. */
 #ifndef TM_STORE_MIGRATE_H
 #define TM_STORE_MIGRATE_H
@@ -14,12 +14,16 @@ typedef struct TmMigration {
   const char *up;
   const char *down;
   const char *const *makes; /* names of the objects that `up` creates, then NULL */
+  const char *const *there; /* names of all that are there after it, then NULL */
 } TmMigration;
 
 typedef struct TmInvariant {
   const char *name;
   const char *sql; /* returns one row for each violation: what, as text */
 } TmInvariant;
+
+/* The schema after all of them, which a new database is made from: sql/schema.sql. */
+extern const char tm_schema_text[];
 
 extern const TmMigration tm_migrations[];
 extern const int tm_migration_count;
@@ -29,6 +33,9 @@ extern const int tm_invariant_count;
 /* See that nothing forbids going from what is there to `version`; returns the
  * version that is there, 0 for none. */
 int tm_migrate_check(TmRun *run, int version);
+
+/* True where the steps drop a table, which SQLite does not do inside another statement. */
+bool tm_migrate_drops(int from, int to);
 
 /* Run the steps. The caller sees to it that all of them happen or none. */
 void tm_migrate_run(TmRun *run, int from, int to);

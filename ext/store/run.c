@@ -31,23 +31,69 @@ sqlite3_int64 tm_run_set_clock(TmRun *run, bool is_frozen, sqlite3_int64 clock_m
   return run->now_ms;
 }
 
-bool tm_run_begin_from(TmRun *run, const TmStmt *row) {
-  tm_run_set_clock(run, !tm_stmt_is_null(row, TM_C_RUN_BEGIN_CLOCK_MS),
-                   tm_stmt_int(row, TM_C_RUN_BEGIN_CLOCK_MS));
-  run->has_begun = tm_stmt_int(row, TM_C_RUN_BEGIN_VERSION) == tm_schema_newest();
-  return run->has_begun;
+/* Ids are not used again: where the newest was deleted, the floor says what must be passed. Rows
+ * that are not committed may go again, and prove nothing. */
+static sqlite3_int64 run_floor(TmRun *run, const TmStmt *row, int last_deleted, int newest) {
+  sqlite3_int64 floor = tm_stmt_int(row, last_deleted);
+  bool is_committed = sqlite3_txn_state(run->context->db, "main") != SQLITE_TXN_WRITE;
+  bool is_passed = is_committed && tm_stmt_int(row, newest) > floor;
+  return floor <= 0 || is_passed ? TM_NO_FLOOR : floor;
+}
+
+static bool run_keep_settings(TmRun *run, const TmStmt *row) {
+  TmSettings *settings = &run->context->settings;
+  if (tm_stmt_is_null(row, TM_C_RUN_BEGIN_STAMP)) return false;
+  if (tm_stmt_int(row, TM_C_RUN_BEGIN_VERSION) != tm_schema_newest()) return false;
+  settings->stamp = tm_stmt_int(row, TM_C_RUN_BEGIN_STAMP);
+  settings->is_frozen = !tm_stmt_is_null(row, TM_C_RUN_BEGIN_CLOCK_MS);
+  settings->clock_ms = tm_stmt_int(row, TM_C_RUN_BEGIN_CLOCK_MS);
+  settings->has_strict_queues = tm_stmt_int(row, TM_C_RUN_BEGIN_STRICT_QUEUES) != 0;
+  settings->task_floor =
+      run_floor(run, row, TM_C_RUN_BEGIN_LAST_DELETED_TASK_ID, TM_C_RUN_BEGIN_NEWEST_TASK_ID);
+  settings->event_floor =
+      run_floor(run, row, TM_C_RUN_BEGIN_LAST_DELETED_EVENT_ID, TM_C_RUN_BEGIN_NEWEST_EVENT_ID);
+  settings->is_known = true;
+  return true;
+}
+
+void tm_run_begin_unread(TmRun *run) {
+  const TmSettings *settings = &run->context->settings;
+  if (!settings->is_known) {
+    tm_run_begin(run);
+  } else if (!run->has_begun && !tm_run_failed(run)) {
+    tm_run_set_clock(run, settings->is_frozen, settings->clock_ms);
+    run->has_begun = true;
+  }
+}
+
+void tm_run_begin_stale(TmRun *run) {
+  run->has_begun = false;
+  run->context->settings.is_known = false;
+  sqlite3_free(run->context->queues);
+  run->context->queues = NULL;
 }
 
 void tm_run_begin(TmRun *run) {
   if (run->has_begun || tm_run_failed(run)) return;
+  run->context->settings.is_known = false;
   TmStmt stmt;
   tm_stmt_open(run, TM_Q_RUN_BEGIN, &stmt);
-  bool is_current = tm_stmt_row(&stmt) && tm_run_begin_from(run, &stmt);
-  if (is_current) {
-    run->has_strict_queues = tm_stmt_int(&stmt, TM_C_RUN_BEGIN_STRICT_QUEUES) != 0;
-  }
+  bool is_current = tm_stmt_row(&stmt) && run_keep_settings(run, &stmt);
   tm_stmt_close(&stmt);
   if (!is_current) tm_schema_refuse(run);
+  tm_run_begin_unread(run);
+}
+
+void tm_run_begin_from(TmRun *run, const TmStmt *row) {
+  const TmSettings *settings = &run->context->settings;
+  bool is_same = settings->is_known && !tm_stmt_is_null(row, TM_C_RUN_BEGIN_STAMP) &&
+                 settings->stamp == tm_stmt_int(row, TM_C_RUN_BEGIN_STAMP);
+  run->has_begun = false; /* the time is that of the row, also where the run has begun before */
+  if (is_same) {
+    tm_run_begin_unread(run);
+  } else {
+    tm_run_begin(run);
+  }
 }
 
 void tm_run_dropped(TmRun *run, const char *table) {
@@ -89,6 +135,7 @@ void tm_stmt_open(TmRun *run, TmQuery query, TmStmt *stmt) {
   stmt->stmt = context->cached[query];
   context->cached[query] = NULL;
   if (stmt->stmt) return;
+  context->proven[query] = 0;
   int rc = sqlite3_prepare_v3(context->db, tm_query_text[query], -1, SQLITE_PREPARE_PERSISTENT,
                               &stmt->stmt, NULL);
   if (rc == SQLITE_OK) return;
@@ -152,6 +199,10 @@ void tm_stmt_bind_value(TmStmt *stmt, int param, const TmValue *value) {
   }
 }
 
+void tm_stmt_bind_zeros(TmStmt *stmt, int param, int bytes) {
+  if (stmt->stmt) stmt_check(stmt, sqlite3_bind_zeroblob(stmt->stmt, param, bytes));
+}
+
 void tm_stmt_bind_pointer(TmStmt *stmt, int param, void *pointer, const char *type) {
   if (stmt->stmt) stmt_check(stmt, sqlite3_bind_pointer(stmt->stmt, param, pointer, type, NULL));
 }
@@ -170,6 +221,33 @@ void tm_stmt_exec(TmStmt *stmt) {
   while (tm_stmt_row(stmt)) {
   }
   tm_stmt_close(stmt);
+}
+
+TmProof tm_stmt_write(TmStmt *stmt, const char *table) {
+  TmRun *run = stmt->run;
+  sqlite3 *db = run->context->db;
+  sqlite3_int64 before = sqlite3_total_changes64(db);
+  while (tm_stmt_row(stmt)) {
+  }
+  TmProof proof = tm_stmt_proof(stmt);
+  tm_stmt_close(stmt);
+  /* A statement that an authorizer made empty does not set changes(), one that a trigger ended
+   * early does not count its row. */
+  bool is_counted = sqlite3_total_changes64(db) > before && sqlite3_changes(db) == 1;
+  if (!tm_run_failed(run) && !is_counted) tm_run_dropped(run, table);
+  return proof;
+}
+
+TmProof tm_stmt_proof(const TmStmt *stmt) {
+  TmProof proof = {.query = stmt->query};
+  if (!stmt->stmt) return proof;
+  proof.compiled = 1 + sqlite3_stmt_status(stmt->stmt, SQLITE_STMTSTATUS_REPREPARE, 0);
+  proof.is_proven = stmt->run->context->proven[stmt->query] == proof.compiled;
+  return proof;
+}
+
+void tm_run_proven(TmRun *run, const TmProof *proof) {
+  if (!tm_run_failed(run)) run->context->proven[proof->query] = proof->compiled;
 }
 
 bool tm_stmt_is_null(const TmStmt *stmt, int column) {

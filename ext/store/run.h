@@ -14,7 +14,6 @@ typedef struct TmRun {
   TmContext *context;
   TmError error;
   bool has_begun;
-  bool has_strict_queues;
   bool is_frozen;
   sqlite3_int64 now_ms;  /* the database's clock; known once the run has begun */
   sqlite3_int64 task_id; /* the task acted on, for last_insert_rowid(); 0: none */
@@ -38,9 +37,13 @@ static inline bool tm_run_failed(const TmRun *run) {
  * [not_initialized] or [schema_too_new] otherwise. Does its work once. */
 void tm_run_begin(TmRun *run);
 
-/* The same, from the row of a statement whose first two columns are clock_ms and version.
- * False where the version is another: then close the statement and call tm_schema_refuse(). */
-bool tm_run_begin_from(TmRun *run, const TmStmt *row);
+/* The same, from the row of a statement whose first two columns are stamp and clock_ms. */
+void tm_run_begin_from(TmRun *run, const TmStmt *row);
+
+/* The same without reading, from what the connection knows, where it knows anything. The caller
+ * sees to it that a write fails where the stamp is another by now, and then calls _stale. */
+void tm_run_begin_unread(TmRun *run);
+void tm_run_begin_stale(TmRun *run);
 
 /* Set the run's time; returns it. */
 sqlite3_int64 tm_run_set_clock(TmRun *run, bool is_frozen, sqlite3_int64 clock_ms);
@@ -65,6 +68,7 @@ void tm_stmt_bind_int(TmStmt *stmt, int param, sqlite3_int64 value);
 void tm_stmt_bind_real(TmStmt *stmt, int param, double value);
 void tm_stmt_bind_text(TmStmt *stmt, int param, TmText text);           /* not copied */
 void tm_stmt_bind_value(TmStmt *stmt, int param, const TmValue *value); /* not copied */
+void tm_stmt_bind_zeros(TmStmt *stmt, int param, int bytes);            /* a blob of them */
 void tm_stmt_bind_pointer(TmStmt *stmt, int param, void *pointer, const char *type);
 
 /* Step: true when there is a row, false at the end or on failure. */
@@ -72,6 +76,20 @@ bool tm_stmt_row(TmStmt *stmt);
 
 /* Step to the end and give back. */
 void tm_stmt_exec(TmStmt *stmt);
+
+/* True where the statement, as it is compiled now, has been seen to write what it should: an
+ * authorizer acts when a statement is compiled, so one look lasts until that happens again. Ask
+ * before it is given back, and say so afterwards. */
+typedef struct TmProof {
+  TmQuery query;
+  int compiled; /* how often, so far */
+  bool is_proven;
+} TmProof;
+TmProof tm_stmt_proof(const TmStmt *stmt);
+
+/* tm_stmt_exec() for a write of one row of `table`: [write_dropped] where none was written. */
+TmProof tm_stmt_write(TmStmt *stmt, const char *table);
+void tm_run_proven(TmRun *run, const TmProof *proof);
 
 bool tm_stmt_is_null(const TmStmt *stmt, int column);
 sqlite3_int64 tm_stmt_int(const TmStmt *stmt, int column);

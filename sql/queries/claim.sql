@@ -1,14 +1,12 @@
 -- Claims.
 
--- All that a claim needs to know of a queue: five look-ups, whatever its length.
--- name: claim_probe
--- columns: clock_ms version paused history best_id next_due_ms next_lapse_ms
+-- Whether a queue has anything for a claim, now or at a time: three look-ups, whatever its length.
+-- name: claim_look
+-- columns: stamp clock_ms best_id next_due_ms next_lapse_ms
 -- plan: tm_task_live
 SELECT
+  s.stamp,
   s.clock_ms,
-  (SELECT max(version) FROM main.tm_migration),
-  q.paused,
-  q.history,
   (
     SELECT id FROM main.tm_task INDEXED BY tm_task_live
     WHERE queue = :queue AND phase = 0
@@ -27,68 +25,130 @@ SELECT
     LIMIT 1
   )
 FROM main.tm_setting AS s
-LEFT JOIN main.tm_queue AS q ON q.name = :queue
 WHERE s.id = 1;
 
--- Priority (higher first), then time, then id: the order of the index.
--- name: claim_best
--- columns: id moves
+-- The same under the lock, and the best task as the worker will get it: what the claim will have
+-- changed is in it already. Priority (higher first), then time, then id: the order of the index.
+-- name: claim_probe
+-- columns: stamp clock_ms next_due_ms next_lapse_ms moves event_id spare_bytes id token queue kind payload attempt max_attempts priority run_at_ms lease_until_ms created_ms worker tags metadata error
 -- plan: tm_task_live
-SELECT id, moves FROM main.tm_task INDEXED BY tm_task_live
+SELECT
+  s.stamp,
+  s.clock_ms,
+  (
+    SELECT sort_key FROM main.tm_task INDEXED BY tm_task_live
+    WHERE queue = :queue AND phase = 1
+    ORDER BY sort_key
+    LIMIT 1
+  ),
+  (
+    SELECT sort_key FROM main.tm_task INDEXED BY tm_task_live
+    WHERE queue = :queue AND phase = 2
+    ORDER BY sort_key
+    LIMIT 1
+  ),
+  t.moves,
+  t.event_id,
+  length(t.spare),
+  t.id,
+  t.token + 1,
+  t.queue,
+  t.kind,
+  t.payload,
+  t.attempt + 1,
+  t.max_attempts,
+  t.priority,
+  t.run_at_ms,
+  min(253402300799999, :now_ms + coalesce(:lease_ms, t.lease_ms, :queue_lease_ms)),
+  t.created_ms,
+  :worker,
+  t.tags,
+  t.metadata,
+  t.error
+FROM main.tm_setting AS s
+LEFT JOIN main.tm_task AS t ON t.id = (
+  SELECT id FROM main.tm_task INDEXED BY tm_task_live
+  WHERE queue = :queue AND phase = 0
+  ORDER BY sort_key, sort_ms, id
+  LIMIT 1
+)
+WHERE s.id = 1;
+
+-- The next one, when more than the first is wanted: the same columns.
+-- name: claim_best
+-- columns: stamp clock_ms next_due_ms next_lapse_ms moves event_id spare_bytes id token queue kind payload attempt max_attempts priority run_at_ms lease_until_ms created_ms worker tags metadata error
+-- plan: tm_task_live
+SELECT
+  NULL,
+  NULL,
+  NULL,
+  NULL,
+  t.moves,
+  t.event_id,
+  length(t.spare),
+  t.id,
+  t.token + 1,
+  t.queue,
+  t.kind,
+  t.payload,
+  t.attempt + 1,
+  t.max_attempts,
+  t.priority,
+  t.run_at_ms,
+  min(253402300799999, :now_ms + coalesce(:lease_ms, t.lease_ms, :queue_lease_ms)),
+  t.created_ms,
+  :worker,
+  t.tags,
+  t.metadata,
+  t.error
+FROM main.tm_task AS t INDEXED BY tm_task_live
 WHERE queue = :queue AND phase = 0
 ORDER BY sort_key, sort_ms, id
 LIMIT 1;
 
+-- One that is named, if it is available: the same columns.
 -- name: claim_wanted
--- columns: id moves
-SELECT id, moves FROM main.tm_task WHERE id = :id AND queue = :queue AND state = 'available';
+-- columns: stamp clock_ms next_due_ms next_lapse_ms moves event_id spare_bytes id token queue kind payload attempt max_attempts priority run_at_ms lease_until_ms created_ms worker tags metadata error
+SELECT
+  NULL,
+  NULL,
+  NULL,
+  NULL,
+  t.moves,
+  t.event_id,
+  length(t.spare),
+  t.id,
+  t.token + 1,
+  t.queue,
+  t.kind,
+  t.payload,
+  t.attempt + 1,
+  t.max_attempts,
+  t.priority,
+  t.run_at_ms,
+  min(253402300799999, :now_ms + coalesce(:lease_ms, t.lease_ms, :queue_lease_ms)),
+  t.created_ms,
+  :worker,
+  t.tags,
+  t.metadata,
+  t.error
+FROM main.tm_task AS t
+WHERE t.id = :id AND t.queue = :queue AND t.state = 'available';
 
 -- name: claim_take
 UPDATE main.tm_task
 SET
   state = 'running',
-  attempt = attempt + 1,
-  token = token + 1,
-  worker = :worker,
-  lease_until_ms = min(
-    253402300799999,
-    :now_ms + coalesce(:lease_ms, lease_ms, (SELECT lease_ms FROM main.tm_queue WHERE name = :queue))
-  ),
-  moves = moves + 1,
+  attempt = :attempt,
+  token = :token,
+  lease_until_ms = :lease_until_ms,
+  moves = :moves,
   moved_ms = :now_ms,
-  event_id = CASE
-    WHEN :has_history THEN 1 + max(
-      coalesce((SELECT max(id) FROM main.tm_event), 0),
-      (SELECT last_deleted_event_id FROM main.tm_setting WHERE id = 1)
-    )
-    ELSE event_id
-  END,
   started_ms = :now_ms,
+  event_id = coalesce(:event_id, event_id),
   progress = NULL,
+  worker = :worker,
+  reason = NULL,
   note = NULL,
-  reason = NULL
-WHERE id = :id;
-
--- What the worker is given.
--- name: claim_row
--- columns: state moves id token queue kind payload attempt max_attempts priority run_at_ms lease_until_ms created_ms worker tags metadata error
-SELECT
-  state,
-  moves,
-  id,
-  token,
-  queue,
-  kind,
-  payload,
-  attempt,
-  max_attempts,
-  priority,
-  run_at_ms,
-  lease_until_ms,
-  created_ms,
-  worker,
-  tags,
-  metadata,
-  error
-FROM main.tm_task
+  spare = :spare
 WHERE id = :id;

@@ -5,16 +5,11 @@ UPDATE main.tm_task
 SET
   state = 'completed',
   lease_until_ms = NULL,
-  moves = moves + 1,
+  moves = :moves,
   moved_ms = :now_ms,
-  event_id = CASE
-    WHEN :has_history THEN 1 + max(
-      coalesce((SELECT max(id) FROM main.tm_event), 0),
-      (SELECT last_deleted_event_id FROM main.tm_setting WHERE id = 1)
-    )
-    ELSE event_id
-  END,
+  event_id = coalesce(:event_id, event_id),
   reason = NULL,
+  spare = :spare,
   result = :result
 WHERE id = :id;
 
@@ -29,5 +24,6 @@ UPDATE main.tm_task
 SET
   lease_until_ms = :lease_until_ms,
   progress = iif(:sets_progress, :progress, progress),
-  note = iif(:sets_note, :note, note)
+  note = iif(:sets_note, :note, note),
+  spare = :spare
 WHERE id = :id;

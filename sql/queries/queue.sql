@@ -18,3 +18,19 @@ UPDATE main.tm_queue SET paused = :paused WHERE name = :name RETURNING paused;
 -- name: queue_next
 -- columns: name
 SELECT name FROM main.tm_queue WHERE name > :after ORDER BY name LIMIT 1;
+
+-- What a verb reads of a queue; kept with the stamp.
+-- name: queue_row
+-- columns: paused history priority max_attempts lease_ms backoff_kind backoff_base_ms backoff_max_ms backoff_jitter
+SELECT
+  paused,
+  history,
+  priority,
+  max_attempts,
+  lease_ms,
+  backoff_kind,
+  backoff_base_ms,
+  backoff_max_ms,
+  backoff_jitter
+FROM main.tm_queue
+WHERE name = :name;

@@ -10,13 +10,18 @@ SELECT 1 FROM main.tm_keeper;
 INSERT INTO main.tm_command (verb) SELECT :call;
 
 -- The beginning of every verb that does not read its task or its queue first. What
--- those read begins with the same two columns.
+-- those read begins with the same two columns, and the rest is kept with the stamp.
 -- name: run_begin
--- columns: clock_ms version strict_queues
+-- columns: stamp clock_ms version strict_queues last_deleted_task_id last_deleted_event_id newest_task_id newest_event_id
 SELECT
+  stamp,
   clock_ms,
   (SELECT max(version) FROM main.tm_migration),
-  strict_queues
+  strict_queues,
+  last_deleted_task_id,
+  last_deleted_event_id,
+  (SELECT max(id) FROM main.tm_task),
+  (SELECT max(id) FROM main.tm_event)
 FROM main.tm_setting
 WHERE id = 1;
 
@@ -36,6 +41,13 @@ SELECT version, checksum FROM main.tm_migration ORDER BY version;
 -- name: schema_object
 -- columns: type
 SELECT type FROM main.sqlite_schema WHERE lower(name) = lower(:name);
+
+-- Triggers and indexes on our tables; those that no migration makes are somebody else's.
+-- name: schema_hangers
+-- columns: name sql
+SELECT name, sql FROM main.sqlite_schema
+WHERE type IN ('index', 'trigger') AND sql IS NOT NULL AND lower(tbl_name) GLOB 'tm_*'
+ORDER BY type, name;
 
 -- Tables of the database that hide a virtual table of the library.
 -- name: schema_shadows
@@ -77,7 +89,7 @@ PRAGMA busy_timeout;
 -- name: savepoint_break
 DELETE FROM main.tm_migration WHERE 0;
 
--- The only transaction control in the extension, for tm_migrate on its way down:
+-- The only transaction control in the extension, for steps from one version to another:
 -- DROP TABLE works under a bare SELECT only, and there a savepoint works too.
 -- name: savepoint_open
 SAVEPOINT tm_migrate;

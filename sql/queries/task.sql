@@ -1,15 +1,15 @@
 -- One task: read it, move it, remove it.
 
--- The settings come with it, which saves a verb its run_begin.
+-- The stamp comes with it, which saves a verb its run_begin.
 -- name: task_load
--- columns: clock_ms version id state held_from history event_id moves token attempt max_attempts run_at_ms lease_until_ms lease_ms backoff_kind backoff_base_ms backoff_max_ms backoff_jitter
+-- columns: stamp clock_ms id queue state held_from event_id moves token attempt max_attempts run_at_ms lease_until_ms worker spare_bytes lease_ms backoff_kind backoff_base_ms backoff_max_ms backoff_jitter
 SELECT
+  s.stamp,
   s.clock_ms,
-  (SELECT max(version) FROM main.tm_migration),
   t.id,
+  t.queue,
   t.state,
   t.held_from,
-  q.history,
   t.event_id,
   t.moves,
   t.token,
@@ -17,15 +17,35 @@ SELECT
   t.max_attempts,
   t.run_at_ms,
   t.lease_until_ms,
-  coalesce(t.lease_ms, q.lease_ms),
-  coalesce(t.backoff_kind, q.backoff_kind),
-  coalesce(t.backoff_base_ms, q.backoff_base_ms),
-  coalesce(t.backoff_max_ms, q.backoff_max_ms),
-  coalesce(t.backoff_jitter, q.backoff_jitter)
+  t.worker,
+  length(t.spare),
+  t.lease_ms,
+  t.backoff_kind,
+  t.backoff_base_ms,
+  t.backoff_max_ms,
+  t.backoff_jitter
 FROM main.tm_setting AS s
 LEFT JOIN main.tm_task AS t ON t.id = :id
-LEFT JOIN main.tm_queue AS q ON q.name = t.queue
 WHERE s.id = 1;
+
+-- The history of a move, written before it: triggers of others on the task may move other
+-- tasks, whose rows then come after. floor is given where the newest row was deleted.
+-- name: task_event
+INSERT INTO main.tm_event (
+  id, task_id, previous_id, move, from_state, to_state, at_ms, attempt, actor, reason
+)
+VALUES (
+  CASE WHEN :floor IS NOT NULL THEN 1 + max(coalesce((SELECT max(id) FROM main.tm_event), 0), :floor) END,
+  :task_id,
+  :previous_id,
+  :move,
+  :from_state,
+  :to_state,
+  :now_ms,
+  :attempt,
+  :actor,
+  :reason
+);
 
 -- Every move but the two that are worth a statement of their own, claim_take and
 -- finish_complete.
@@ -35,20 +55,39 @@ SET
   state = :state,
   run_at_ms = :run_at_ms,
   attempt = :attempt,
-  moves = moves + 1,
+  moves = :moves,
   moved_ms = :now_ms,
-  event_id = CASE
-    WHEN :has_history THEN 1 + max(
-      coalesce((SELECT max(id) FROM main.tm_event), 0),
-      (SELECT last_deleted_event_id FROM main.tm_setting WHERE id = 1)
-    )
-    ELSE event_id
-  END,
+  event_id = coalesce(:event_id, event_id),
   lease_until_ms = :lease_until_ms,
   held_from = :held_from,
   worker = iif(:keeps_worker, worker, NULL),
   reason = :reason,
-  error = coalesce(:error, error)
+  error = coalesce(:error, error),
+  spare = :spare
+WHERE id = :id;
+
+-- What decides the size of the row of a task with a large payload.
+-- name: task_sizes
+-- columns: spare_bytes state attempt token lease_until_ms moves moved_ms started_ms event_id progress worker held_from run_at_ms reason note error result
+SELECT
+  length(spare),
+  state,
+  attempt,
+  token,
+  lease_until_ms,
+  moves,
+  moved_ms,
+  started_ms,
+  event_id,
+  progress,
+  worker,
+  held_from,
+  run_at_ms,
+  reason,
+  note,
+  error,
+  result
+FROM main.tm_task
 WHERE id = :id;
 
 -- What a write should have left; a SELECT is cheaper than RETURNING, which builds a
