@@ -28,7 +28,7 @@ STATIC_OBJECTS := $(NAMES:%=$(BUILD)/obj/static/%)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
 .DELETE_ON_ERROR:
-.PHONY: all help install uninstall clean shell demo tests test test-quick test-newest check format
+.PHONY: all help install uninstall clean shell demo tests test test-quick test-newest bench-peers check format
 
 all: $(BUILD)/tm.so $(BUILD)/libtm.a ## build build/tm.so (loadable) and build/libtm.a (static); the default
 
@@ -141,6 +141,10 @@ test-quick: all ## the suite on the system's SQLite without its slow tests; TEST
 
 test-newest: all ## the suite on the newest SQLite alone; TESTS="names" to choose
 	@tools/with-sqlite newest tclsh tests/run.tcl $(TESTS)
+
+bench-peers: ## sqlite-tm beside its peers, in one table; installs what is missing
+	@$(MAKE) -s -j$(JOBS) all
+	@tools/bench-peers
 
 check: ## layers, format, generated files, query plans, symbols, sizes; installs what is missing
 	@tools/setup test
