@@ -111,10 +111,10 @@ demo: ## the main job on real input, from a bare machine; DIR=folder to choose t
 
 # ---- tests -------------------------------------------------------------------------------------
 
-BASE_TEST := tests/base/base_test.c $(wildcard ext/base/*.c)
+BASE_TEST := $(wildcard tests/base/*.c ext/base/*.c)
 
 # The base layer, alone and under the sanitizers.
-$(BUILD)/tests/base_test: $(BASE_TEST) $(wildcard ext/base/*.h)
+$(BUILD)/tests/base_test: $(BASE_TEST) $(wildcard tests/base/*.h ext/base/*.h)
 	@mkdir -p $(@D)
 	$(CC) -std=c11 $(WARNINGS) -g -O1 $(SANITIZE) -DSQLITE_CORE -Iext -o $@ $(BASE_TEST) -lsqlite3 -lm
 
