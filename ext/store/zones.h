@@ -1,8 +1,8 @@
 /* zones.h - the time zones that a connection has read lately.
- * Owns:    a few zones, the least lately read replaced by a new one.
+ * Owns:    a few zones; a new one takes the place of the one read longest ago.
  * Promise: a zone is read again after a minute, so that an update of the system's files is
  *          seen by connections that stay open for months.
- * Why:     reading a zone's file costs a hundred times what finding a next time costs. */
+ * Why:     reading a zone takes some 7 us, finding a next time half of one. */
 #ifndef TM_STORE_ZONES_H
 #define TM_STORE_ZONES_H
 
