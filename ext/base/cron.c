@@ -81,13 +81,15 @@ static uint32_t cron_days(const TmCron *cron, CronMonth month) {
   return days & all;
 }
 
+/* Every pattern comes: in 400 years a month of either length begins with each weekday. */
 bool tm_cron_can_fire(const TmCron *cron) {
-  for (int month = 1; month <= 12; month++) {
-    /* Every year of a pattern comes: in 400 years February 29 falls on each weekday. */
-    CronMonth pattern = {tm_calendar_month_days(2000, month), 0};
-    if ((cron->months >> month & 1) == 0) continue;
-    for (pattern.first = 0; pattern.first < 7; pattern.first++) {
-      if (cron_days(cron, pattern) != 0) return true;
+  for (int year = 2000; year <= 2001; year++) {
+    for (int month = 1; month <= 12; month++) {
+      CronMonth pattern = {tm_calendar_month_days(year, month), 0};
+      if ((cron->months >> month & 1) == 0) continue;
+      for (pattern.first = 0; pattern.first < 7; pattern.first++) {
+        if (cron_days(cron, pattern) != 0) return true;
+      }
     }
   }
   return false;

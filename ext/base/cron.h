@@ -55,7 +55,7 @@ typedef struct TmCron {
 /* False and an error [bad_argument] or [out_of_range] for what is no spec. */
 bool tm_cron_parse(TmText text, TmCron *out, TmError *error);
 
-/* Whether any day fits: no month has a day 30 and is February. */
+/* False where no day of any year fits, as with the 30th of February. */
 bool tm_cron_can_fire(const TmCron *cron);
 
 #define TM_CRON_NEVER ((sqlite3_int64)-1)
