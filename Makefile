@@ -9,6 +9,7 @@ BUILD ?= build
 DIR ?=
 DB ?=
 TESTS ?=
+SEED ?=
 
 JOBS := $(shell nproc 2>/dev/null || echo 1)
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes
@@ -28,7 +29,7 @@ STATIC_OBJECTS := $(NAMES:%=$(BUILD)/obj/static/%)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
 .DELETE_ON_ERROR:
-.PHONY: all help install uninstall clean shell demo tests test test-quick test-newest bench-peers check format
+.PHONY: all help install uninstall clean shell demo tests test test-quick test-newest bench-peers test-cron check format
 
 all: $(BUILD)/tm.so $(BUILD)/libtm.a ## build build/tm.so (loadable) and build/libtm.a (static); the default
 
@@ -111,10 +112,10 @@ demo: ## the main job on real input, from a bare machine; DIR=folder to choose t
 
 # ---- tests -------------------------------------------------------------------------------------
 
-BASE_TEST := tests/base/base_test.c $(wildcard ext/base/*.c)
+BASE_TEST := $(wildcard tests/base/*.c ext/base/*.c)
 
 # The base layer, alone and under the sanitizers.
-$(BUILD)/tests/base_test: $(BASE_TEST) $(wildcard ext/base/*.h)
+$(BUILD)/tests/base_test: $(BASE_TEST) $(wildcard tests/base/*.h ext/base/*.h)
 	@mkdir -p $(@D)
 	$(CC) -std=c11 $(WARNINGS) -g -O1 $(SANITIZE) -DSQLITE_CORE -Iext -o $@ $(BASE_TEST) -lsqlite3 -lm
 
@@ -138,6 +139,17 @@ test: ## every test, on the system's SQLite and on the newest; installs what is 
 
 test-quick: all ## the suite on the system's SQLite without its slow tests; TESTS="names" to choose
 	@tclsh tests/run.tcl -quick $(TESTS)
+
+# What no stored answer can show: random specs, and every change of many zones.
+$(BUILD)/tests/zone_changes: tests/cron/zone_changes.c $(BUILD)/libtm.a
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(WARNINGS) -DSQLITE_CORE $(CFLAGS) $(LDFLAGS) -Iext -o $@ $< $(BUILD)/libtm.a -lsqlite3 -lm
+
+test-cron: ## schedules and zones against other libraries; SEED=number replays a run
+	@tools/setup test
+	@$(MAKE) -s -j$(JOBS) all $(BUILD)/tests/zone_changes
+	@tools/cron-peers >/dev/null
+	@$${TM_PYTHON:-/usr/bin/python3} tests/cron/compare --cases 12000 $(if $(SEED),--seed $(SEED))
 
 test-newest: all ## the suite on the newest SQLite alone; TESTS="names" to choose
 	@tools/with-sqlite newest tclsh tests/run.tcl $(TESTS)

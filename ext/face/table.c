@@ -75,6 +75,11 @@ void tm_rows_add_value(TmRows *rows, sqlite3_value *value) {
   }
 }
 
+void tm_rows_add_int(TmRows *rows, sqlite3_int64 value) {
+  TmValue *cell = rows_next_cell(rows);
+  if (cell) *cell = (TmValue){.type = SQLITE_INTEGER, .i = value};
+}
+
 void tm_rows_add_text(TmRows *rows, const char *text) {
   TmValue *cell = rows_next_cell(rows);
   if (cell && text) rows_copy(rows, cell, SQLITE_TEXT, text, (int)strlen(text));

@@ -39,6 +39,7 @@ struct TmRows {
 
 /* Append the next cell of the rows; they come row by row, column by column. */
 void tm_rows_add_value(TmRows *rows, sqlite3_value *value);
+void tm_rows_add_int(TmRows *rows, sqlite3_int64 value);
 void tm_rows_add_text(TmRows *rows, const char *text); /* NULL: NULL */
 
 /* Append a row from the first columns of a statement, and all its rows. */

@@ -1,11 +1,12 @@
 /* tables.c - every virtual table there is.
  * Owns:    tm_tables, and what fills each: tm_claim, tm_history, tm_explain, tm_stats,
- *          tm_doctor, tm_help; tm_command is in command.c.
+ *          tm_doctor, tm_help; tm_command is in command.c, tm_cron in fn_cron.c.
  * Promise: all but tm_claim and tm_command read only.
  * Why:     one row here is all that a new table takes; tools/reference prints it. */
 #include "core/claim.h"
 #include "face/args.h"
 #include "face/command.h"
+#include "face/fn_cron.h"
 #include "face/fn_claim.h"
 #include "face/table.h"
 #include "face/verbs.h"
@@ -200,6 +201,12 @@ const TmTable tm_tables[] = {
     {"tm_doctor", "CREATE TABLE x(name, status, detail, cure)", 4, 0, 0, false, false, doctor_fill,
      NULL, "", "name, status, detail, cure",
      "One row a check; status is `ok`, `warn` or `error`. Works on any database."},
+    /* Innocuous, as tm_cron_next is. */
+    {"tm_cron",
+     "CREATE TABLE x(at_ms, of_spec HIDDEN, from_ms HIDDEN, max_count HIDDEN, in_zone HIDDEN)", 1,
+     3, 4, true, true, tm_cron_fill, NULL, "(spec, from_ms, count [, zone])", "at_ms",
+     "The next times after from_ms at which the schedule fires, as tm_cron_next gives them, at "
+     "most `count` (0..10000). Works on any database."},
     /* Innocuous: reads nothing but what is compiled in. */
     {"tm_help", "CREATE TABLE x(kind, name, arguments, result, doc)", 5, 0, 0, false, true,
      help_fill, NULL, "", "kind, name, arguments, result, doc",

@@ -105,6 +105,14 @@ const TmVerb tm_verbs[] = {
          "lock, no statement and no snapshot; interruptible. `queue` may be a JSON array. Refuses "
          "inside a transaction `[in_transaction]`, and so always by tm_command."),
 
+    /* Schedules. Innocuous: it reads the system's zone files, under names that lead nowhere else,
+     * in bounded time, and nothing of the database. */
+    VERB(cron_next, 2, 3, READS | SETUP | PURE, NULL, "spec, after_ms [, zone]",
+         "ms since 1970, NULL where it is never",
+         "The first time after after_ms at which the schedule fires, by the clocks of the zone (an "
+         "IANA name; UTC where none is given). Works on any database. `spec`: five or six cron "
+         "fields, `@daily` and the like, or `@every 90s`; see Schedules."),
+
     /* The clock. */
     VERB(now, 0, 0, READS | SETUP | PURE, NULL, "", "ms since 1970",
          "The database's clock: the machine's, unless it is frozen."),

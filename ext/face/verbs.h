@@ -43,6 +43,9 @@ void fn_reconcile(TmCall *call);
 /* fn_look.c */
 void fn_get(TmCall *call);
 
+/* fn_cron.c */
+void fn_cron_next(TmCall *call);
+
 /* fn_setup.c */
 void fn_init(TmCall *call);
 void fn_migrate(TmCall *call);

@@ -111,6 +111,7 @@ static const sqlite3_module keeper_module = {
 static void context_free(void *pointer) {
   TmContext *context = pointer;
   sqlite3_free(context->queues);
+  tm_zones_clear(&context->zones);
   sqlite3_free(context);
 }
 

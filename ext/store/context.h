@@ -1,5 +1,5 @@
 /* context.h - what the extension keeps for one connection.
- * Owns:    the cache of prepared statements and the depth of nested calls.
+ * Owns:    the cache of prepared statements, the zones, and the depth of nested calls.
  * Promise: freed with the connection; sqlite3_close() never finds a statement
  *          of ours open; nothing is shared between connections.
  * Why:     a connected eponymous virtual table, `tm_keeper`, is the one thing that
@@ -9,6 +9,7 @@
 
 #include "base/sqlite.h"
 #include "queries.h"
+#include "store/zones.h"
 
 #include <stdbool.h>
 
@@ -34,6 +35,7 @@ typedef struct TmContext {
   bool is_kept;                /* the keeper is connected: statements may stay */
   bool is_closing;             /* the keeper is gone: nothing is cached any more */
   bool is_busy_queue;          /* the last claim found a task: do not look before the lock */
+  TmZones zones;
   sqlite3_stmt *cached[TM_QUERY_COUNT]; /* NULL: not prepared, or in use */
   int proven[TM_QUERY_COUNT]; /* 1 + how often it had been prepared anew when it was proven; 0 */
 } TmContext;

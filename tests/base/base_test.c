@@ -14,13 +14,9 @@
 #include "base/json.h"
 #include "base/os.h"
 #include "base/suggest.h"
+#include "base_test.h"
 
-typedef struct Tally {
-  int passed;
-  int failed;
-} Tally;
-
-static void check(Tally *tally, bool is_true, const char *sentence) {
+void check(Tally *tally, bool is_true, const char *sentence) {
   printf("%s - %s\n", is_true ? "ok" : "not ok", sentence);
   if (is_true) {
     tally->passed++;
@@ -29,12 +25,11 @@ static void check(Tally *tally, bool is_true, const char *sentence) {
   }
 }
 
-/* A copy that ends where its memory ends, without a terminator. */
-static char *exact_copy(const char *text, int n) {
+char *exact_copy(const void *bytes, int n) {
   char *copy = malloc(n > 0 ? (size_t)n : 1);
 
   if (copy == NULL) abort();
-  if (n > 0) memcpy(copy, text, (size_t)n);
+  if (n > 0) memcpy(copy, bytes, (size_t)n);
   return copy;
 }
 
@@ -810,7 +805,7 @@ static void test_json_write_hex(Tally *tally) {
   sqlite3_free(text);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
   Tally tally = {0};
 
   test_error_message(&tally);
@@ -835,6 +830,9 @@ int main(void) {
   test_json_write_reads_back(&tally);
   test_json_write_real(&tally);
   test_json_write_hex(&tally);
+  test_calendar(&tally);
+  test_zone(&tally, argc > 0 ? argv[0] : "");
+  test_cron(&tally);
   printf("%d passed, %d failed\n", tally.passed, tally.failed);
   return tally.failed == 0 ? 0 : 1;
 }
