@@ -108,6 +108,12 @@ static const sqlite3_module keeper_module = {
     .xRowid = keeper_rowid,
 };
 
+static void context_free(void *aux) {
+  TmContext *context = aux;
+  tm_watch_close(context->watch);
+  sqlite3_free(context);
+}
+
 TmContext *tm_context_open(sqlite3 *db, int *rc) {
   TmContext *context = sqlite3_malloc64(sizeof *context);
   if (!context) {
@@ -117,7 +123,7 @@ TmContext *tm_context_open(sqlite3 *db, int *rc) {
   memset(context, 0, sizeof *context);
   context->db = db;
   /* On failure SQLite calls the destructor itself. */
-  *rc = sqlite3_create_module_v2(db, "tm_keeper", &keeper_module, context, sqlite3_free);
+  *rc = sqlite3_create_module_v2(db, "tm_keeper", &keeper_module, context, context_free);
   return *rc == SQLITE_OK ? context : NULL;
 }
 
