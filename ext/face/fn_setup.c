@@ -12,7 +12,7 @@
 #include "store/schema.h"
 #include "tm.h"
 
-#define RETRY_MS 5
+#define RETRY_US 5000
 
 void fn_version(TmCall *call) {
   tm_call_result_static(call, TM_VERSION);
@@ -122,15 +122,15 @@ static void setup_wal(TmRun *run) {
         "the journal mode cannot change to WAL inside a transaction, call it before BEGIN");
     return;
   }
-  sqlite3_int64 until_ms = tm_os_monotonic_ms() + setup_busy_timeout_ms(run);
+  sqlite3_int64 until_us = tm_os_monotonic_us() + setup_busy_timeout_ms(run) * 1000;
   while (!tm_run_failed(run)) {
     setup_pragma_is(run, TM_Q_JOURNAL_WAL, "wal");
     bool is_busy = (run->error.rc & 0xff) == SQLITE_BUSY;
-    if (!is_busy || tm_os_monotonic_ms() >= until_ms) return;
+    if (!is_busy || tm_os_monotonic_us() >= until_us) return;
     const char *subject = run->error.subject;
     tm_error_clear(&run->error);
     tm_error_init(&run->error, subject);
-    tm_os_sleep_ms(RETRY_MS);
+    tm_os_sleep_us(RETRY_US);
   }
 }
 

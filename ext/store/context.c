@@ -112,6 +112,7 @@ static void context_free(void *pointer) {
   TmContext *context = pointer;
   sqlite3_free(context->queues);
   tm_zones_clear(&context->zones);
+  tm_watch_close(context->watch);
   sqlite3_free(context);
 }
 

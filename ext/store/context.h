@@ -1,5 +1,6 @@
 /* context.h - what the extension keeps for one connection.
- * Owns:    the cache of prepared statements, the zones, and the depth of nested calls.
+ * Owns:    the cache of prepared statements, what is known of the settings, the zones, the depth of
+ *          nested calls, the watch that tm_wait sleeps on.
  * Promise: freed with the connection; sqlite3_close() never finds a statement
  *          of ours open; nothing is shared between connections.
  * Why:     a connected eponymous virtual table, `tm_keeper`, is the one thing that
@@ -7,7 +8,7 @@
 #ifndef TM_STORE_CONTEXT_H
 #define TM_STORE_CONTEXT_H
 
-#include "base/sqlite.h"
+#include "base/watch.h"
 #include "queries.h"
 #include "store/zones.h"
 
@@ -36,6 +37,8 @@ typedef struct TmContext {
   bool is_closing;             /* the keeper is gone: nothing is cached any more */
   bool is_busy_queue;          /* the last claim found a task: do not look before the lock */
   TmZones zones;
+  TmWatch *watch; /* NULL until a wait needs it; closed with the connection */
+  bool is_deaf;   /* the watch missed a change: do not rely on it until it hears one */
   sqlite3_stmt *cached[TM_QUERY_COUNT]; /* NULL: not prepared, or in use */
   int proven[TM_QUERY_COUNT]; /* 1 + how often it had been prepared anew when it was proven; 0 */
 } TmContext;

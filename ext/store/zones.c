@@ -11,7 +11,7 @@ static bool zones_has_name(const char *kept, TmText name) {
 }
 
 const TmZone *tm_zones_get(TmZones *zones, TmText name, TmError *error) {
-  sqlite3_int64 now_ms = tm_os_monotonic_ms();
+  sqlite3_int64 now_ms = tm_os_monotonic_us() / 1000;
   int place = zones->oldest;
 
   if (error->rc != SQLITE_OK) return NULL;
