@@ -39,14 +39,20 @@ double bench_percentile(double *values, int count, double share);
 
 typedef struct Subject Subject;
 
-/* One way of keeping tasks. `full` keeps the facts that the extension keeps, in three disjoint
- * partial indexes and one row of history a move; `kept` adds the foreign keys and checks; `bare`
- * is one table with one index and no history. Every operation is a transaction of its own, but
- * for the *_inside ones, which run in the caller's. */
+/* One way of keeping tasks. By hand:
+ *
+ *   full   the facts that the extension keeps: three disjoint partial indexes (available, delayed,
+ *          leased), and one row of history a transition, the birth being one
+ *   lean   without the row of the birth, which the extension does not write either
+ *   kept   lean, with the foreign keys and checks of the extension
+ *   bare   one table with one index and no history
+ *
+ * Every operation is a transaction of its own, but for enqueue_inside, in the caller's. */
 typedef struct Kind {
   const char *name;
   void (*open)(Subject *subject);
   void (*enqueue)(Subject *subject);
+  void (*enqueue_inside)(Subject *subject);
   bool (*claim)(Subject *subject);
   void (*complete)(Subject *subject);
   void (*heartbeat)(Subject *subject);
@@ -55,7 +61,8 @@ typedef struct Kind {
   void (*bulk)(Subject *subject);       /* 1,000 tasks by one statement */
   void (*claim_many)(Subject *subject); /* 32 in one transaction */
   void (*complete_many)(Subject *subject);
-  void (*swap)(Subject *subject); /* complete one and claim the next in one transaction */
+  void (*probe)(Subject *subject); /* one look at an empty queue, as an idle worker takes it */
+  void (*swap)(Subject *subject);  /* complete one and claim the next in one transaction */
 } Kind;
 
 #define BENCH_BULK 1000
@@ -95,6 +102,7 @@ struct Subject {
 
 extern const Kind bench_tm;
 extern const Kind bench_full;
+extern const Kind bench_lean;
 extern const Kind bench_kept;
 extern const Kind bench_bare;
 
@@ -115,6 +123,11 @@ typedef struct Settings {
 char *bench_path(const Settings *settings, const char *name);
 /* The median of `count` runs, in microseconds. */
 double bench_burst(Subject *subject, void (*run)(Subject *), int count);
+
+/* The payload of all tasks, or one of so many bytes; free it with sqlite3_free(). */
+extern const char bench_payload[];
+char *bench_payload_of(int bytes);
+void bench_enqueue_payload(Subject *subject, const char *payload);
 
 void bench_verbs(const Settings *settings);
 void bench_growth(const Settings *settings);

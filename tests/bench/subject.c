@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAYLOAD "{\"user\":12345,\"what\":\"mail\"}"
+const char bench_payload[] = "{\"user\":12345,\"what\":\"mail\"}";
 
 /* ---- the ring of held tasks -------------------------------------------- */
 
@@ -59,9 +59,22 @@ static void tm_open(Subject *s) {
   }
 }
 
-static void tm_enqueue(Subject *s) {
-  sqlite3_bind_text(s->stmts[STMT_ENQUEUE], 1, PAYLOAD, -1, SQLITE_STATIC);
+void bench_enqueue_payload(Subject *s, const char *payload) {
+  sqlite3_bind_text(s->stmts[STMT_ENQUEUE], 1, payload, -1, SQLITE_STATIC);
   bench_step(s->db, s->stmts[STMT_ENQUEUE]);
+}
+
+char *bench_payload_of(int bytes) {
+  char *payload = sqlite3_malloc(bytes + 1);
+
+  if (!payload) bench_fail("payload", "out of memory");
+  memset(payload, 'x', (size_t)bytes);
+  payload[bytes] = 0;
+  return payload;
+}
+
+static void tm_enqueue(Subject *s) {
+  bench_enqueue_payload(s, bench_payload);
 }
 
 static sqlite3_int64 tm_number_after(const char *json, const char *key) {
@@ -140,6 +153,10 @@ static void tm_complete_many(Subject *s) {
   bench_step(s->db, s->stmts[STMT_COMPLETE_MANY]);
 }
 
+static void tm_probe(Subject *s) {
+  if (tm_claim(s)) bench_fail("probe", "the queue should be empty");
+}
+
 static void tm_swap(Subject *s) {
   bench_step(s->db, s->stmts[STMT_BEGIN]);
   tm_complete(s);
@@ -151,6 +168,7 @@ const Kind bench_tm = {
     .name = "tm",
     .open = tm_open,
     .enqueue = tm_enqueue,
+    .enqueue_inside = tm_enqueue,
     .claim = tm_claim,
     .complete = tm_complete,
     .heartbeat = tm_heartbeat,
@@ -159,6 +177,7 @@ const Kind bench_tm = {
     .bulk = tm_bulk,
     .claim_many = tm_claim_many,
     .complete_many = tm_complete_many,
+    .probe = tm_probe,
     .swap = tm_swap,
 };
 
@@ -185,8 +204,8 @@ const Kind bench_tm = {
   "INSERT INTO queue (name) VALUES ('q');"
 
 #define HISTORY_TABLE(rules)                                                                       \
-  "CREATE TABLE event (id INTEGER PRIMARY KEY, task_id INTEGER NOT NULL, from_state TEXT NOT "     \
-  "NULL, to_state TEXT NOT NULL, at_ms INTEGER NOT NULL, attempt INTEGER NOT NULL, actor TEXT,"    \
+  "CREATE TABLE event (id INTEGER PRIMARY KEY, task_id INTEGER NOT NULL, from_state TEXT, "        \
+  " to_state TEXT NOT NULL, at_ms INTEGER NOT NULL, attempt INTEGER NOT NULL, actor TEXT,"         \
   " reason TEXT" rules ") STRICT;"                                                                 \
   "CREATE TABLE failure (task_id INTEGER NOT NULL, attempt INTEGER NOT NULL, failed_ms INTEGER,"   \
   " error TEXT, PRIMARY KEY (task_id, attempt)) STRICT, WITHOUT ROWID;"
@@ -247,8 +266,6 @@ static const char *const hand_sql[STMT_COUNT] = {
                      "VALUES (?1, ?2, ?3, ?4, ?5, 'worker-1')",
     [STMT_ERROR] = "INSERT INTO failure (task_id, attempt, failed_ms, error) "
                    "VALUES (?1, ?2, ?3, 'mail server is down')",
-    [STMT_BULK] = "INSERT INTO task (queue, state, run_at_ms, created_ms, payload) "
-                  "SELECT 'q', 'available', ?2, ?2, value FROM json_each(?1)",
 };
 
 static void hand_open_with(Subject *s, const char *schema) {
@@ -267,6 +284,10 @@ static void kept_open(Subject *s) {
   hand_open_with(s, kept_schema);
 }
 
+static bool hand_has_birth(const Subject *s) {
+  return s->kind == &bench_full;
+}
+
 static void bare_open(Subject *s) {
   hand_open_with(s, bare_schema);
 }
@@ -277,12 +298,6 @@ static void hand_begin(Subject *s) {
 
 static void hand_commit(Subject *s) {
   bench_step(s->db, s->stmts[STMT_COMMIT]);
-}
-
-static void hand_enqueue(Subject *s) {
-  sqlite3_bind_int64(s->stmts[STMT_ENQUEUE], 1, bench_wall_ms());
-  sqlite3_bind_text(s->stmts[STMT_ENQUEUE], 2, PAYLOAD, -1, SQLITE_STATIC);
-  bench_step(s->db, s->stmts[STMT_ENQUEUE]);
 }
 
 static void hand_history(Subject *s, sqlite3_int64 id, const char *from, const char *to,
@@ -296,6 +311,26 @@ static void hand_history(Subject *s, sqlite3_int64 id, const char *from, const c
   sqlite3_bind_int64(stmt, 4, now_ms);
   sqlite3_bind_int64(stmt, 5, 1);
   bench_step(s->db, stmt);
+}
+
+static void hand_enqueue_inside(Subject *s) {
+  sqlite3_int64 now_ms = bench_wall_ms();
+
+  sqlite3_bind_int64(s->stmts[STMT_ENQUEUE], 1, now_ms);
+  sqlite3_bind_text(s->stmts[STMT_ENQUEUE], 2, bench_payload, -1, SQLITE_STATIC);
+  bench_step(s->db, s->stmts[STMT_ENQUEUE]);
+  if (hand_has_birth(s)) {
+    hand_history(s, sqlite3_last_insert_rowid(s->db), NULL, "available", now_ms);
+  }
+}
+
+/* One statement is a transaction by itself. */
+static void hand_enqueue(Subject *s) {
+  bool is_one = !hand_has_birth(s);
+
+  if (!is_one) hand_begin(s);
+  hand_enqueue_inside(s);
+  if (!is_one) hand_commit(s);
 }
 
 /* What a worker is given is read column by column, as its language's driver does. */
@@ -398,10 +433,18 @@ static void hand_snooze(Subject *s) {
   hand_commit(s);
 }
 
+/* What those who have no such command do: prepared statements in one transaction. */
 static void hand_bulk(Subject *s) {
-  sqlite3_bind_text(s->stmts[STMT_BULK], 1, s->bulk_json, -1, SQLITE_STATIC);
-  sqlite3_bind_int64(s->stmts[STMT_BULK], 2, bench_wall_ms());
-  bench_step(s->db, s->stmts[STMT_BULK]);
+  hand_begin(s);
+  for (int i = 0; i < BENCH_BULK; i++) hand_enqueue_inside(s);
+  hand_commit(s);
+}
+
+static void hand_probe(Subject *s) {
+  sqlite3_int64 token = 0;
+  sqlite3_int64 lease_ms = 0;
+
+  if (hand_choose(s, &token, &lease_ms) != 0) bench_fail("probe", "the queue should be empty");
 }
 
 static void hand_claim_many(Subject *s) {
@@ -425,13 +468,15 @@ static void hand_swap(Subject *s) {
 
 #define HAND(its_name, its_open)                                                                   \
   {                                                                                                \
-    .name = its_name, .open = its_open, .enqueue = hand_enqueue, .claim = hand_claim,              \
+    .name = its_name, .open = its_open, .enqueue = hand_enqueue,                                   \
+    .enqueue_inside = hand_enqueue_inside, .probe = hand_probe, .claim = hand_claim,               \
     .complete = hand_complete, .heartbeat = hand_heartbeat, .fail = hand_fail,                     \
     .snooze = hand_snooze, .bulk = hand_bulk, .claim_many = hand_claim_many,                       \
     .complete_many = hand_complete_many, .swap = hand_swap,                                        \
   }
 
 const Kind bench_full = HAND("full", full_open);
+const Kind bench_lean = HAND("lean", full_open);
 const Kind bench_kept = HAND("kept", kept_open);
 const Kind bench_bare = HAND("bare", bare_open);
 

@@ -5,7 +5,7 @@
  *
  *   wakeup EXTENSION [WAKE-UPS]      build/tm.so, and 2,000 where nothing is said
  *
- *   wakeup_*         WAL, synchronous NORMAL: from before the enqueue to after the claim, for
+ *   wakeup_*         WAL, synchronous NORMAL: from COMMIT, called, to the claim, returned, for
  *                    tasks that came while the other process waited; _late counts the rest
  *   wakeup_full_*    the same with synchronous FULL, so that each commit waits for the disk
  *   wakeup_delete_*  with a rollback journal
@@ -29,6 +29,7 @@
 #include <sqlite3.h>
 
 #define INTERRUPTS   100
+#define MOST_WAKEUPS 100000
 #define CPU_SECONDS  5
 #define OTHER_VFS    "bench-other"
 #define PAUSE_MIN_US 1000
@@ -48,13 +49,14 @@ typedef struct Setting {
   int share; /* a `share`th of the wake-ups */
 } Setting;
 
-/* What the waiting process hands to the other one. */
+/* What the two processes tell each other. */
 typedef struct Shared {
   double cpu_percent;
   long claimed;
   long woken; /* by the task, which was not there before the wait */
   long timed_out;
-  double latency_us[];
+  double commit_us[MOST_WAKEUPS]; /* when the task with this number was committed */
+  double latency_us[MOST_WAKEUPS];
 } Shared;
 
 static void die(const char *what, const char *why) {
@@ -130,9 +132,9 @@ static void make_database(const Bench *bench, const Setting *setting) {
 
 /* ---- two processes --------------------------------------------------- */
 
-static Shared *share(int count) {
-  size_t size = sizeof(Shared) + (size_t)count * sizeof(double);
-  void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+static Shared *share(void) {
+  void *memory =
+      mmap(NULL, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) die("mmap", "failed");
   return memory;
 }
@@ -162,10 +164,12 @@ static void consume(const Bench *bench, const Setting *setting, int count, Share
       if (++shared->timed_out > 3) die("tm_wait", "timed out");
       continue;
     }
-    double began_us = ask(claim);
-    if (began_us == 0) continue;
+    int number = (int)ask(claim);
+    double claimed_us = now_us();
+    if (number == 0) continue;
     shared->claimed++;
-    if (began_us > waits_us) shared->latency_us[shared->woken++] = now_us() - began_us;
+    double commit_us = shared->commit_us[number];
+    if (commit_us > waits_us) shared->latency_us[shared->woken++] = claimed_us - commit_us;
     sqlite3_step(begin);
     sqlite3_reset(begin);
     ask(complete);
@@ -175,15 +179,18 @@ static void consume(const Bench *bench, const Setting *setting, int count, Share
   exit(0);
 }
 
-static void produce(const Bench *bench, const Setting *setting, int count) {
+static void produce(const Bench *bench, const Setting *setting, int count, Shared *shared) {
   sqlite3 *db = open_database(bench, setting);
   sqlite3_stmt *enqueue = prepare(db, "SELECT tm_enqueue('wake', ?)");
   unsigned seed = 1;
   usleep(200000);
-  for (int i = 0; i < count; i++) {
+  for (int number = 1; number <= count; number++) {
     usleep((unsigned)(PAUSE_MIN_US + rand_r(&seed) % (PAUSE_MAX_US - PAUSE_MIN_US)));
-    sqlite3_bind_double(enqueue, 1, now_us());
+    run(db, "BEGIN IMMEDIATE");
+    sqlite3_bind_int(enqueue, 1, number);
     ask(enqueue);
+    shared->commit_us[number] = now_us();
+    run(db, "COMMIT");
   }
   sqlite3_finalize(enqueue);
   sqlite3_close(db);
@@ -191,12 +198,12 @@ static void produce(const Bench *bench, const Setting *setting, int count) {
 
 static void measure_wakeup(const Bench *bench, const Setting *setting) {
   int count = bench->count / setting->share;
-  Shared *shared = share(count);
+  Shared *shared = share();
   make_database(bench, setting);
   fflush(stdout);
   pid_t child = fork();
   if (child == 0) consume(bench, setting, count, shared);
-  produce(bench, setting, count);
+  produce(bench, setting, count, shared);
   await(child);
   long woken = shared->woken;
   if (woken == 0) die(setting->name, "nothing was waited for");
@@ -227,7 +234,7 @@ static void keep_committing(const Bench *bench, const Setting *setting) {
 
 /* Waiting `CPU_SECONDS` for nothing; the other process is idle, or commits all the time. */
 static void measure_cpu(const Bench *bench, const Setting *setting, bool is_busy) {
-  Shared *shared = share(0);
+  Shared *shared = share();
   make_database(bench, setting);
   fflush(stdout);
   pid_t child = fork();
@@ -307,7 +314,7 @@ int main(int argc, char **argv) {
       {"wakeup_poll", OTHER_VFS, normal, 4},
   };
   Bench bench = {.extension = argc > 1 ? argv[1] : NULL, .count = argc > 2 ? atoi(argv[2]) : 2000};
-  if (!bench.extension || bench.count < 100) {
+  if (!bench.extension || bench.count < 100 || bench.count >= MOST_WAKEUPS) {
     fprintf(stderr, "usage: wakeup EXTENSION [WAKE-UPS]\n");
     return 2;
   }
