@@ -29,7 +29,7 @@ STATIC_OBJECTS := $(NAMES:%=$(BUILD)/obj/static/%)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
 .DELETE_ON_ERROR:
-.PHONY: all help install uninstall clean shell demo tests test test-quick test-newest bench-peers test-cron check format
+.PHONY: all help install uninstall clean shell demo tests test test-quick test-newest bench bench-peers test-cron check format
 
 all: $(BUILD)/tm.so $(BUILD)/libtm.a ## build build/tm.so (loadable) and build/libtm.a (static); the default
 
@@ -153,6 +153,21 @@ test-cron: ## schedules and zones against other libraries; SEED=number replays a
 
 test-newest: all ## the suite on the newest SQLite alone; TESTS="names" to choose
 	@tools/with-sqlite newest tclsh tests/run.tcl $(TESTS)
+
+# ---- benchmark ---------------------------------------------------------------------------------
+
+BENCH := $(filter-out tests/bench/wakeup.c,$(wildcard tests/bench/*.c))
+
+$(BUILD)/bench/bench: $(BENCH) tests/bench/bench.h | $(BUILD)/.can-build
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(WARNINGS) -O2 -g -Itests/bench -o $@ $(BENCH) -lsqlite3
+
+$(BUILD)/bench/wakeup: tests/bench/wakeup.c | $(BUILD)/.can-build
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(WARNINGS) -O2 -g -o $@ $< -lsqlite3
+
+bench: all $(BUILD)/bench/bench $(BUILD)/bench/wakeup ## against the same facts by hand, with the limits; two minutes
+	@tools/bench
 
 bench-peers: ## sqlite-tm beside its peers, in one table; installs what is missing
 	@$(MAKE) -s -j$(JOBS) all

@@ -17,6 +17,15 @@
 
 /* ---- a look, by reading only ---------------------------------------------- */
 
+static sqlite3_int64 claim_next_lapse(TmRun *run, TmText queue) {
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_CLAIM_LOOK_LEASED, &s);
+  tm_stmt_bind_text(&s, TM_P_CLAIM_LOOK_LEASED_QUEUE, queue);
+  sqlite3_int64 lapse_ms = tm_stmt_row(&s) ? tm_stmt_int(&s, TM_C_CLAIM_LOOK_LEASED_SORT_KEY) : 0;
+  tm_stmt_close(&s);
+  return lapse_ms;
+}
+
 void tm_claim_probe(TmRun *run, TmText queue, TmProbe *probe) {
   memset(probe, 0, sizeof *probe);
   TmStmt s;
@@ -26,20 +35,19 @@ void tm_claim_probe(TmRun *run, TmText queue, TmProbe *probe) {
   if (is_row) {
     tm_run_begin_from(run, &s);
     probe->now_ms = run->now_ms;
-    probe->has_available = !tm_stmt_is_null(&s, TM_C_CLAIM_LOOK_BEST_ID);
-    probe->next_due_ms = tm_stmt_int(&s, TM_C_CLAIM_LOOK_NEXT_DUE_MS);
-    probe->next_lapse_ms = tm_stmt_int(&s, TM_C_CLAIM_LOOK_NEXT_LAPSE_MS);
+    bool is_live = !tm_stmt_is_null(&s, TM_C_CLAIM_LOOK_PHASE);
+    sqlite3_int64 phase = tm_stmt_int(&s, TM_C_CLAIM_LOOK_PHASE);
+    sqlite3_int64 time_ms = tm_stmt_int(&s, TM_C_CLAIM_LOOK_SORT_KEY);
+    probe->has_available = is_live && phase == 0;
+    if (phase == 1) probe->next_due_ms = time_ms;
+    if (phase == 2) probe->next_lapse_ms = time_ms;
+    if (phase == 1) probe->next_lapse_ms = claim_next_lapse(run, queue);
     const TmQueueRow *row = tm_queue_find(run, queue);
     probe->exists = row != NULL;
     probe->is_paused = row && row->is_paused;
   }
   tm_stmt_close(&s);
   if (!is_row) tm_schema_refuse(run);
-}
-
-/* A time of a probe that has come; 0 is none. */
-static bool claim_is_past(const TmRun *run, sqlite3_int64 time_ms) {
-  return time_ms != 0 && time_ms <= run->now_ms;
 }
 
 bool tm_claim_probe_finds(const TmProbe *probe) {
@@ -183,10 +191,10 @@ static bool claim_open(TmRun *run, const TmClaim *claim, TmText name, TmQueueRow
 }
 
 /* Bring back what is due and what has lapsed. */
-static void claim_stir(TmRun *run, TmText queue, sqlite3_int64 due_ms, sqlite3_int64 lapse_ms) {
+static void claim_stir(TmRun *run, TmText queue, bool is_due, bool is_lapsed) {
   TmTick counts = {0};
-  if (claim_is_past(run, due_ms)) tm_tick_promote(run, queue, CLAIM_UPKEEP_LIMIT, &counts);
-  if (claim_is_past(run, lapse_ms)) tm_tick_rescue(run, queue, CLAIM_UPKEEP_LIMIT, &counts);
+  if (is_due) tm_tick_promote(run, queue, CLAIM_UPKEEP_LIMIT, &counts);
+  if (is_lapsed) tm_tick_rescue(run, queue, CLAIM_UPKEEP_LIMIT, &counts);
 }
 
 static sqlite3_int64 claim_from(TmRun *run, const TmClaim *claim, TmText name,
@@ -194,11 +202,11 @@ static sqlite3_int64 claim_from(TmRun *run, const TmClaim *claim, TmText name,
   TmQueueRow queue;
   TmStmt s;
   if (!claim_open(run, claim, name, &queue, &s)) return 0;
-  sqlite3_int64 due_ms = tm_stmt_int(&s, TM_C_CLAIM_PROBE_NEXT_DUE_MS);
-  sqlite3_int64 lapse_ms = tm_stmt_int(&s, TM_C_CLAIM_PROBE_NEXT_LAPSE_MS);
-  if (claim_is_past(run, due_ms) || claim_is_past(run, lapse_ms) || claim->id) {
+  bool is_due = tm_stmt_int(&s, TM_C_CLAIM_PROBE_IS_DUE) != 0;
+  bool is_lapsed = tm_stmt_int(&s, TM_C_CLAIM_PROBE_IS_LAPSED) != 0;
+  if (is_due || is_lapsed || claim->id) {
     tm_stmt_close(&s);
-    claim_stir(run, name, due_ms, lapse_ms);
+    claim_stir(run, name, is_due, is_lapsed);
     claim_choose(run, claim->id ? &choice_wanted : &choice_best, claim, &queue, &s);
   }
   sqlite3_int64 claimed = 0;

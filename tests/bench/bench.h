@@ -121,8 +121,10 @@ typedef struct Settings {
 
 /* Free it with sqlite3_free(). */
 char *bench_path(const Settings *settings, const char *name);
-/* The median of `count` runs, in microseconds. */
+/* `count` runs, in microseconds each: the whole time shared out, checkpoints and all, or the
+ * median of them. */
 double bench_burst(Subject *subject, void (*run)(Subject *), int count);
+double bench_typical(Subject *subject, void (*run)(Subject *), int count);
 
 /* The payload of all tasks, or one of so many bytes; free it with sqlite3_free(). */
 extern const char bench_payload[];

@@ -101,13 +101,13 @@ void bench_growth(const Settings *settings) {
     growth_open(&subjects[c], settings, &cases[c]);
     subjects[c].stmts[STMT_CHOOSE] =
         bench_prepare(subjects[c].db, "SELECT tm_claim('empty', 'worker-1')");
-    bench_burst(&subjects[c], growth_claim, 20);
+    bench_typical(&subjects[c], growth_claim, 20);
   }
   for (int r = 0; r < rounds; r++) {
     for (int i = 0; i < CASES; i++) {
       int c = (i + r) % CASES;
-      claims[c][r] = bench_burst(&subjects[c], growth_claim, BURST);
-      empties[c][r] = bench_burst(&subjects[c], growth_empty, BURST);
+      claims[c][r] = bench_typical(&subjects[c], growth_claim, BURST);
+      empties[c][r] = bench_typical(&subjects[c], growth_empty, BURST);
     }
   }
   growth_report("claim", claims, rounds);

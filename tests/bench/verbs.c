@@ -7,12 +7,19 @@
 
 #include <string.h>
 
-#define BURST      300
+#define BURST      1000
 #define MAX_ROUNDS 101
 
 typedef double Measure(Subject *subject);
 
 double bench_burst(Subject *subject, void (*run)(Subject *), int count) {
+  double start = bench_now_us();
+
+  for (int i = 0; i < count; i++) run(subject);
+  return (bench_now_us() - start) / count;
+}
+
+double bench_typical(Subject *subject, void (*run)(Subject *), int count) {
   double times[4096];
 
   for (int i = 0; i < count; i++) {
@@ -58,20 +65,22 @@ static double measure_cycle(Subject *s) {
 }
 
 /* Calls in one transaction, its commit included. */
-static double measure_calls(Subject *s) {
-  double start = bench_now_us();
-
+static void verbs_refill(Subject *s, int count) {
   bench_step(s->db, s->stmts[STMT_BEGIN]);
-  for (int i = 0; i < BENCH_BULK; i++) s->kind->enqueue_inside(s);
+  for (int i = 0; i < count; i++) s->kind->enqueue_inside(s);
   bench_step(s->db, s->stmts[STMT_COMMIT]);
-  return (bench_now_us() - start) / BENCH_BULK;
+}
+
+static void verbs_calls(Subject *s) {
+  verbs_refill(s, BENCH_BULK);
+}
+
+static double measure_calls(Subject *s) {
+  return bench_typical(s, verbs_calls, 9) / BENCH_BULK;
 }
 
 static double measure_bulk(Subject *s) {
-  double start = bench_now_us();
-
-  s->kind->bulk(s);
-  return (bench_now_us() - start) / BENCH_BULK;
+  return bench_typical(s, s->kind->bulk, 9) / BENCH_BULK;
 }
 
 static double measure_claim_many(Subject *s) {
@@ -83,16 +92,19 @@ static double measure_complete_many(Subject *s) {
 }
 
 static double measure_swap(Subject *s) {
+  verbs_refill(s, BURST + 1);
   verbs_claim(s);
   return bench_burst(s, s->kind->swap, BURST);
 }
 
 static double measure_fail(Subject *s) {
+  verbs_refill(s, BURST);
   for (int i = 0; i < BURST; i++) verbs_claim(s);
   return bench_burst(s, s->kind->fail, BURST);
 }
 
 static double measure_snooze(Subject *s) {
+  verbs_refill(s, BURST);
   for (int i = 0; i < BURST; i++) verbs_claim(s);
   return bench_burst(s, s->kind->snooze, BURST);
 }
