@@ -70,7 +70,11 @@ const TmQueueRow *tm_queue_find(TmRun *run, TmText name) {
   TmStmt s;
   tm_stmt_open(run, TM_Q_QUEUE_ROW, &s);
   tm_stmt_bind_text(&s, TM_P_QUEUE_ROW_NAME, name);
-  if (tm_stmt_row(&s) && !tm_stmt_is_null(&s, TM_C_QUEUE_ROW_HISTORY)) {
+  bool is_there = tm_stmt_row(&s);
+  /* An authorizer that hides the name hides the row. */
+  if (!tm_run_failed(run) && !tm_stmt_reads(&s, TM_C_QUEUE_ROW_HISTORY)) {
+    tm_run_unreadable(run, "tm_queue");
+  } else if (is_there) {
     row = &cache->rows[cache->next];
     cache->next = (cache->next + 1) % QUEUES_KEPT;
     if (cache->count < QUEUES_KEPT) cache->count++;

@@ -16,14 +16,13 @@ typedef struct TickBlock {
   int count;
 } TickBlock;
 
-/* Tasks of one phase whose time is not after `until_ms`. */
-static void tick_read(TmRun *run, TmText queue, int phase, sqlite3_int64 until_ms,
+/* Tasks whose time is not after `until_ms`, by tick_due or tick_lapsed. */
+static void tick_read(TmRun *run, TmText queue, TmQuery query, sqlite3_int64 until_ms,
                       sqlite3_int64 limit, TickBlock *block) {
   block->count = 0;
   TmStmt s;
-  tm_stmt_open(run, TM_Q_TICK_DUE, &s);
+  tm_stmt_open(run, query, &s);
   tm_stmt_bind_text(&s, TM_P_TICK_DUE_QUEUE, queue);
-  tm_stmt_bind_int(&s, TM_P_TICK_DUE_PHASE, phase);
   tm_stmt_bind_int(&s, TM_P_TICK_DUE_UNTIL_MS, until_ms);
   tm_stmt_bind_int(&s, TM_P_TICK_DUE_LIMIT, limit < TICK_BLOCK ? limit : TICK_BLOCK);
   while (tm_stmt_row(&s)) block->ids[block->count++] = tm_stmt_int(&s, TM_C_TICK_DUE_ID);
@@ -34,7 +33,7 @@ sqlite3_int64 tm_tick_promote(TmRun *run, TmText queue, sqlite3_int64 limit, TmT
   sqlite3_int64 done = 0;
   TickBlock block;
   do {
-    tick_read(run, queue, 1, run->now_ms, limit - done, &block);
+    tick_read(run, queue, TM_Q_TICK_DUE, run->now_ms, limit - done, &block);
     for (int i = 0; i < block.count && !tm_run_failed(run); i++) {
       TmTask task;
       tm_task_load(run, block.ids[i], &task);
@@ -63,7 +62,7 @@ sqlite3_int64 tm_tick_rescue(TmRun *run, TmText queue, sqlite3_int64 limit, TmTi
   sqlite3_int64 done = 0;
   TickBlock block;
   do {
-    tick_read(run, queue, 2, run->now_ms, limit - done, &block);
+    tick_read(run, queue, TM_Q_TICK_LAPSED, run->now_ms, limit - done, &block);
     for (int i = 0; i < block.count && !tm_run_failed(run); i++) {
       TmTask task;
       tm_task_load(run, block.ids[i], &task);

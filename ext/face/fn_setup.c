@@ -20,32 +20,52 @@ void fn_version(TmCall *call) {
 
 /* ---- migrations ------------------------------------------------------ */
 
-static bool setup_step(TmRun *run, TmStmt *s) {
-  if (!s->stmt) return false;
-  int rc = sqlite3_step(s->stmt);
+/* The statements that end the savepoint. They are made before they are needed, because under an
+ * interrupt nothing can be, and anew whenever a step may have made SQLite throw them away. */
+typedef enum Ending { UNDO, RELEASE, BREAKER, ENDINGS } Ending;
+static const TmQuery ending_queries[ENDINGS] = {TM_Q_SAVEPOINT_UNDO, TM_Q_SAVEPOINT_RELEASE,
+                                                TM_Q_SAVEPOINT_BREAK};
+
+static void setup_prepare(void *arg, TmRun *run) {
+  sqlite3_stmt **stmts = arg;
+  for (int i = 0; i < ENDINGS; i++) {
+    sqlite3_stmt *stmt = NULL;
+    int rc =
+        sqlite3_prepare_v2(run->context->db, tm_query_text[ending_queries[i]], -1, &stmt, NULL);
+    /* What the last one was for may be gone, on the way to nothing: the old one stays. */
+    if (rc == SQLITE_ERROR && stmts[i]) continue;
+    tm_error_sqlite(&run->error, run->context->db, rc);
+    if (rc != SQLITE_OK) continue;
+    sqlite3_finalize(stmts[i]);
+    stmts[i] = stmt;
+  }
+}
+
+static bool setup_step(TmRun *run, sqlite3_stmt *stmt) {
+  if (!stmt) return false;
+  int rc = sqlite3_step(stmt);
   if (rc != SQLITE_DONE) tm_error_sqlite(&run->error, run->context->db, rc);
-  sqlite3_reset(s->stmt);
+  sqlite3_reset(stmt);
   return rc == SQLITE_DONE;
 }
 
 /* Close the savepoint whatever happened: undo first where something failed. */
-static void setup_end_savepoint(TmRun *run, TmStmt *undo, TmStmt *release, TmStmt *breaker) {
-  if (!tm_run_failed(run)) setup_step(run, release);
+static void setup_end_savepoint(TmRun *run, sqlite3_stmt **stmts) {
+  if (!tm_run_failed(run)) setup_step(run, stmts[RELEASE]);
   if (!tm_run_failed(run)) return;
-  bool is_undone = setup_step(run, undo) && setup_step(run, release);
+  bool is_undone = setup_step(run, stmts[UNDO]) && setup_step(run, stmts[RELEASE]);
   /* Under a failure that sticks neither runs, in the caller's transaction either. Then the whole
    * of it is rolled back; autocommit again means that SQLite has done so. */
-  if (!is_undone && !sqlite3_get_autocommit(run->context->db)) setup_step(run, breaker);
+  if (!is_undone && !sqlite3_get_autocommit(run->context->db)) setup_step(run, stmts[BREAKER]);
 }
 
 static void setup_in_savepoint(TmCall *call, int from, int to) {
   TmRun *run = &call->run;
-  sqlite3 *db = run->context->db;
-  TmStmt open, undo, release, breaker;
+  sqlite3_stmt *stmts[ENDINGS] = {NULL};
+  TmMigrateHook hook = {.after = setup_prepare, .arg = stmts};
+  TmStmt open;
   tm_stmt_open(run, TM_Q_SAVEPOINT_OPEN, &open);
-  tm_stmt_open(run, TM_Q_SAVEPOINT_UNDO, &undo);
-  tm_stmt_open(run, TM_Q_SAVEPOINT_RELEASE, &release);
-  tm_stmt_open(run, TM_Q_SAVEPOINT_BREAK, &breaker);
+  setup_prepare(stmts, run);
   if (!tm_run_failed(run)) {
     int rc = sqlite3_step(open.stmt);
     sqlite3_reset(open.stmt);
@@ -54,30 +74,40 @@ static void setup_in_savepoint(TmCall *call, int from, int to) {
                    "this migration drops tables, which SQLite does not do inside another "
                    "statement, call it on its own by SELECT");
     } else if (rc != SQLITE_DONE) {
-      tm_error_sqlite(&run->error, db, rc);
+      tm_error_sqlite(&run->error, run->context->db, rc);
     } else {
-      tm_migrate_run(run, from, to);
-      setup_end_savepoint(run, &undo, &release, &breaker);
+      tm_migrate_run(run, from, to, &hook);
+      setup_end_savepoint(run, stmts);
     }
   }
   tm_stmt_close(&open);
-  tm_stmt_close(&undo);
-  tm_stmt_close(&release);
-  tm_stmt_close(&breaker);
+  for (int i = 0; i < ENDINGS; i++) sqlite3_finalize(stmts[i]);
+}
+
+/* The switch is the connection's own, and back as it was whatever happens. */
+static void setup_with_foreign_keys_off(TmCall *call, int from, int to) {
+  sqlite3 *db = call->run.context->db;
+  int is_on = 1;
+  sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, -1, &is_on);
+  sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, 0, NULL);
+  setup_in_savepoint(call, from, to);
+  sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, is_on, NULL);
 }
 
 /* Bring the schema to `version`; asks for the atomic scope where no table is dropped. */
 static void setup_migrate(TmCall *call, int version) {
   int current = tm_migrate_check(&call->run, version);
   if (tm_run_failed(&call->run)) return;
-  if (current != version && tm_migrate_drops(current, version)) {
+  if (current != version && tm_migrate_makes_anew(current, version)) {
+    setup_with_foreign_keys_off(call, current, version);
+  } else if (current != version && tm_migrate_drops(current, version)) {
     setup_in_savepoint(call, current, version);
   } else if (current != version) {
     if (!call->is_in_scope) {
       call->wants_scope = true;
       return;
     }
-    tm_migrate_run(&call->run, current, version);
+    tm_migrate_run(&call->run, current, version, NULL);
   }
   tm_call_result_int(call, version);
 }

@@ -85,11 +85,19 @@ int tm_migrate_check(TmRun *run, int version) {
   return current;
 }
 
-/* A migration's text is many statements. */
-static void migrate_exec(TmRun *run, const char *sql) {
-  if (tm_run_failed(run)) return;
+/* A migration's text is many statements; `after` is called behind each. */
+static void migrate_exec(TmRun *run, const char *sql, const TmMigrateHook *hook) {
   sqlite3 *db = run->context->db;
-  tm_error_sqlite(&run->error, db, sqlite3_exec(db, sql, NULL, NULL, NULL));
+  while (*sql && !tm_run_failed(run)) {
+    sqlite3_stmt *stmt = NULL;
+    tm_error_sqlite(&run->error, db, sqlite3_prepare_v2(db, sql, -1, &stmt, &sql));
+    if (!stmt) continue;
+    int rc = SQLITE_ROW;
+    while (rc == SQLITE_ROW) rc = sqlite3_step(stmt);
+    if (rc != SQLITE_DONE) tm_error_sqlite(&run->error, db, rc);
+    sqlite3_finalize(stmt);
+    if (hook && !tm_run_failed(run)) hook->after(hook->arg, run);
+  }
 }
 
 static bool migrate_exists(TmRun *run, const char *name) {
@@ -145,29 +153,17 @@ static char *migrate_note_others(TmRun *run, int *bytes) {
   return sqlite3_str_finish(notes);
 }
 
-static void migrate_restore_others(TmRun *run, const char *notes, int bytes) {
+static void migrate_restore_others(TmRun *run, const char *notes, int bytes,
+                                   const TmMigrateHook *hook) {
   for (int at = 0; at < bytes && !tm_run_failed(run);) {
     const char *name = notes + at;
     const char *sql = name + strlen(name) + 1;
-    if (!migrate_exists(run, name)) migrate_exec(run, sql);
+    if (!migrate_exists(run, name)) migrate_exec(run, sql, hook);
     at = (int)(sql - notes) + (int)strlen(sql) + 1;
   }
 }
 
 /* ---- the steps ----------------------------------------------------------- */
-
-/* A step that makes a table anew says so by this constraint of its own. Foreign keys are off
- * for it: dropping the old one would act on the rows of others. A statement takes the switch as it
- * stands when it is prepared, so it may turn within a transaction. */
-static void migrate_exec_step(TmRun *run, const char *sql) {
-  sqlite3 *db = run->context->db;
-  int has_foreign_keys = 1;
-  sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, -1, &has_foreign_keys);
-  bool is_rebuild = strstr(sql, "foreign_keys_are_off") != NULL;
-  if (is_rebuild) sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, 0, NULL);
-  migrate_exec(run, sql);
-  sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, has_foreign_keys, NULL);
-}
 
 static void migrate_record(TmRun *run, const TmMigration *step) {
   TmStmt s;
@@ -179,40 +175,79 @@ static void migrate_record(TmRun *run, const TmMigration *step) {
   tm_stmt_exec(&s);
 }
 
-static void migrate_up(TmRun *run, const TmMigration *step) {
-  migrate_exec_step(run, step->up);
+static void migrate_up(TmRun *run, const TmMigration *step, const TmMigrateHook *hook) {
+  migrate_exec(run, step->up, hook);
   migrate_record(run, step);
 }
 
-static void migrate_down(TmRun *run, const TmMigration *step) {
+static void migrate_down(TmRun *run, const TmMigration *step, const TmMigrateHook *hook) {
   TmStmt s;
   tm_stmt_open(run, TM_Q_MIGRATION_FORGET, &s);
   tm_stmt_bind_int(&s, TM_P_MIGRATION_FORGET_VERSION, step->version);
   tm_stmt_exec(&s);
-  migrate_exec_step(run, step->down);
+  migrate_exec(run, step->down, hook);
+}
+
+/* Up or down in one go, where the whole schema comes or goes. */
+static bool migrate_is_whole(int from, int to) {
+  return (from == 0 && to == tm_schema_newest()) || (from == tm_schema_newest() && to == 0);
 }
 
 bool tm_migrate_drops(int from, int to) {
-  if (from == 0 && to == tm_schema_newest()) return false;
+  if (from > to) return true;
+  if (migrate_is_whole(from, to)) return false;
   for (int v = from + 1; v <= to; v++) {
     if (strstr(migrate_find(v)->up, "\nDROP TABLE ")) return true;
   }
-  return from > to;
+  return false;
 }
 
-void tm_migrate_run(TmRun *run, int from, int to) {
+/* Such a step says so by a constraint of its own. */
+bool tm_migrate_makes_anew(int from, int to) {
+  if (migrate_is_whole(from, to)) return false;
+  int low = from < to ? from : to;
+  int high = from < to ? to : from;
+  for (int v = low + 1; v <= high; v++) {
+    if (strstr(migrate_find(v)->up, "foreign_keys_are_off")) return true;
+  }
+  return false;
+}
+
+/* What must be as many after the steps as before: a write that an authorizer ignores is no error.
+ */
+static sqlite3_int64 migrate_count(TmRun *run, int version) {
+  sqlite3_int64 rows = 0;
+  if (version == 0) return 0;
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_SCHEMA_ROWS, &s);
+  if (tm_stmt_row(&s)) rows = tm_stmt_int(&s, TM_C_SCHEMA_ROWS_COUNT);
+  tm_stmt_close(&s);
+  return rows;
+}
+
+static void migrate_steps(TmRun *run, int from, int to, const TmMigrateHook *hook) {
   int bytes = 0;
   char *others = migrate_note_others(run, &bytes);
-  if (from == 0 && to == tm_schema_newest()) {
-    /* A new database gets the newest schema in one go, with no table that is dropped on the way. */
-    migrate_exec(run, tm_schema_text);
-    for (int i = 0; i < tm_migration_count; i++) migrate_record(run, &tm_migrations[i]);
-  } else {
-    for (int v = from + 1; v <= to && !tm_run_failed(run); v++) migrate_up(run, migrate_find(v));
-    for (int v = from; v > to && !tm_run_failed(run); v--) migrate_down(run, migrate_find(v));
-  }
-  if (to > 0) migrate_restore_others(run, others, bytes);
+  sqlite3_int64 rows = migrate_count(run, from);
+  for (int v = from + 1; v <= to && !tm_run_failed(run); v++)
+    migrate_up(run, migrate_find(v), hook);
+  for (int v = from; v > to && !tm_run_failed(run); v--) migrate_down(run, migrate_find(v), hook);
+  if (to > 0) migrate_restore_others(run, others, bytes, hook);
   sqlite3_free(others);
+  if (from > 0 && to > 0 && !tm_run_failed(run) && migrate_count(run, to) != rows) {
+    tm_run_dropped(run, "tm_task, tm_event or tm_attempt");
+  }
+}
+
+void tm_migrate_run(TmRun *run, int from, int to, const TmMigrateHook *hook) {
+  if (!migrate_is_whole(from, to)) {
+    migrate_steps(run, from, to, hook);
+  } else if (to == 0) {
+    migrate_exec(run, tm_schema_drop_text, hook);
+  } else {
+    migrate_exec(run, tm_schema_text, hook);
+    for (int i = 0; i < tm_migration_count; i++) migrate_record(run, &tm_migrations[i]);
+  }
   run->context->settings.is_known = false;
   if (!tm_run_failed(run)) migrate_look(run, to);
 }

@@ -24,6 +24,8 @@ typedef struct TmInvariant {
 
 /* The schema after all of them, which a new database is made from: sql/schema.sql. */
 extern const char tm_schema_text[];
+/* From there to nothing. */
+extern const char tm_schema_drop_text[];
 
 extern const TmMigration tm_migrations[];
 extern const int tm_migration_count;
@@ -37,7 +39,18 @@ int tm_migrate_check(TmRun *run, int version);
 /* True where the steps drop a table, which SQLite does not do inside another statement. */
 bool tm_migrate_drops(int from, int to);
 
+/* True where foreign keys must be off meanwhile: a step makes a table anew, and dropping the old
+ * one would act on the rows of others. To be switched before anything else is prepared: SQLite
+ * compiles every statement again afterwards, which it cannot do under an interrupt. */
+bool tm_migrate_makes_anew(int from, int to);
+
+/* Called behind every statement of a step; NULL for nobody. */
+typedef struct TmMigrateHook {
+  void (*after)(void *arg, TmRun *run);
+  void *arg;
+} TmMigrateHook;
+
 /* Run the steps. The caller sees to it that all of them happen or none. */
-void tm_migrate_run(TmRun *run, int from, int to);
+void tm_migrate_run(TmRun *run, int from, int to, const TmMigrateHook *hook);
 
 #endif

@@ -42,6 +42,13 @@ SELECT version, checksum FROM main.tm_migration ORDER BY version;
 -- columns: type
 SELECT type FROM main.sqlite_schema WHERE lower(name) = lower(:name);
 
+-- name: schema_rows
+-- columns: count
+SELECT
+  (SELECT count(*) FROM main.tm_task)
+  + (SELECT count(*) FROM main.tm_event)
+  + (SELECT count(*) FROM main.tm_attempt);
+
 -- Triggers and indexes on our tables; those that no migration makes are somebody else's.
 -- name: schema_hangers
 -- columns: name sql
