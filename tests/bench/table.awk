@@ -61,6 +61,14 @@ END {
       value["instructions_" verbs[i] "_lean"]
     print ""
   }
+  if ("memory_bytes_tm" in value) printf "Memory of a connection beyond its page cache: %d KB, by hand %d KB.\n", \
+    value["memory_bytes_tm"] / 1024, value["memory_bytes_lean"] / 1024
+  if ("rivals_4_each_second" in value) {
+    print "Several processes: claims and completes a second, and the least and the most that one got of its share:"
+    for (i = 1; i <= 4; i *= 2) printf "  %d: %6d each second, %.2f to %.2f\n", i, value["rivals_" i "_each_second"], \
+      value["rivals_" i "_least_share"], value["rivals_" i "_most_share"]
+    print ""
+  }
   row("limit", "measured", "limit", "")
   n = split("enqueue claim complete cycle", verbs, " ")
   for (i = 1; i <= n; i++) limit(verbs[i] ", against the same facts by hand", verbs[i] "_ratio_full", 1.2)
