@@ -1,7 +1,7 @@
 /* select.c - tasks by what they are like.
  * Owns:    the ways to walk over what a filter asks for.
- * Promise: by id, each task once; between two blocks no statement is open, so that rows may
- *          change, and memory does not grow with the number of tasks.
+ * Promise: by id, each task once, and none that is born meanwhile; between two blocks no
+ *          statement is open, so that rows may change, and memory does not grow with their number.
  * Why:     a walk by id cannot meet a task again that it moved, as one along an index of
  *          states would. */
 #include "core/select.h"
@@ -20,23 +20,19 @@ static const TmStateSet select_phases[SELECT_PHASES] = {
 /* The parameters that two statements have in common. */
 typedef struct SelectQuery {
   TmQuery query;
-  int after_id, state, limit;
+  int after_id, last_id, state, limit;
   int keys[TM_FILTER_KEY_COUNT];
 } SelectQuery;
 
 #define SELECT_ID_PARAM(name, key, form)   TM_P_SELECT_BY_ID_##name,
 #define SELECT_LIVE_PARAM(name, key, form) TM_P_SELECT_LIVE_##name,
 
-static const SelectQuery select_by_id = {TM_Q_SELECT_BY_ID,
-                                         TM_P_SELECT_BY_ID_AFTER_ID,
-                                         TM_P_SELECT_BY_ID_STATE,
-                                         TM_P_SELECT_BY_ID_LIMIT,
-                                         {TM_FILTER_KEYS(SELECT_ID_PARAM)}};
-static const SelectQuery select_live = {TM_Q_SELECT_LIVE,
-                                        TM_P_SELECT_LIVE_AFTER_ID,
-                                        TM_P_SELECT_LIVE_STATE,
-                                        TM_P_SELECT_LIVE_LIMIT,
-                                        {TM_FILTER_KEYS(SELECT_LIVE_PARAM)}};
+static const SelectQuery select_by_id = {
+    TM_Q_SELECT_BY_ID,       TM_P_SELECT_BY_ID_AFTER_ID, TM_P_SELECT_BY_ID_LAST_ID,
+    TM_P_SELECT_BY_ID_STATE, TM_P_SELECT_BY_ID_LIMIT,    {TM_FILTER_KEYS(SELECT_ID_PARAM)}};
+static const SelectQuery select_live = {
+    TM_Q_SELECT_LIVE,       TM_P_SELECT_LIVE_AFTER_ID, TM_P_SELECT_LIVE_LAST_ID,
+    TM_P_SELECT_LIVE_STATE, TM_P_SELECT_LIVE_LIMIT,    {TM_FILTER_KEYS(SELECT_LIVE_PARAM)}};
 
 _Static_assert(TM_C_SELECT_BY_ID_ID == TM_C_SELECT_LIVE_ID &&
                    TM_C_SELECT_BY_ID_STATE == TM_C_SELECT_LIVE_STATE &&
@@ -70,10 +66,20 @@ static bool select_is_short(TmRun *run, const TmFilter *filter, int first, int l
   return !is_long;
 }
 
+static sqlite3_int64 select_newest(TmRun *run) {
+  sqlite3_int64 id = 0;
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_SELECT_NEWEST, &s);
+  if (tm_stmt_row(&s)) id = tm_stmt_int(&s, TM_C_SELECT_NEWEST_ID);
+  tm_stmt_close(&s);
+  return id;
+}
+
 void tm_select_begin(TmRun *run, const TmFilter *filter, TmStateSet states, TmSelect *select) {
   memset(select, 0, sizeof *select);
   select->filter = filter;
   select->states = filter->states & states;
+  select->last_id = select_newest(run);
   int first;
   int last;
   if (filter->has_ids) {
@@ -102,7 +108,7 @@ static TmText select_states_json(TmStateSet states, char *json) {
   return (TmText){json, n + 1};
 }
 
-/* One run of a statement, up to `last_id` where that is not 0. */
+/* One run of a statement. */
 static int select_read(TmRun *run, TmSelect *select, sqlite3_int64 last_id, sqlite3_int64 room,
                        TmSelectRow on_row, void *arg) {
   const SelectQuery *query = select->by == TM_SELECT_BY_LIVE ? &select_live : &select_by_id;
@@ -110,6 +116,7 @@ static int select_read(TmRun *run, TmSelect *select, sqlite3_int64 last_id, sqli
   TmStmt s;
   tm_stmt_open(run, query->query, &s);
   tm_stmt_bind_int(&s, query->after_id, select->after_id);
+  tm_stmt_bind_int(&s, query->last_id, last_id);
   tm_stmt_bind_text(&s, query->state, select_states_json(select->states, states));
   tm_stmt_bind_int(&s, query->limit, room);
   for (int i = 0; i < TM_FILTER_KEY_COUNT; i++) {
@@ -121,8 +128,6 @@ static int select_read(TmRun *run, TmSelect *select, sqlite3_int64 last_id, sqli
     select_range(select->states, &first, &last);
     tm_stmt_bind_int(&s, TM_P_SELECT_LIVE_FIRST_PHASE, first);
     tm_stmt_bind_int(&s, TM_P_SELECT_LIVE_LAST_PHASE, last);
-  } else {
-    tm_stmt_bind_int(&s, TM_P_SELECT_BY_ID_LAST_ID, last_id);
   }
   int count = 0;
   while (tm_stmt_row(&s)) {
@@ -143,11 +148,12 @@ int tm_select_next(TmRun *run, TmSelect *select, sqlite3_int64 room, TmSelectRow
   if (room > TM_SELECT_BLOCK) room = TM_SELECT_BLOCK;
   if (select->states == 0 || tm_run_failed(run)) return 0;
   if (select->by != TM_SELECT_BY_IDS) {
-    return select_read(run, select, TM_SELECT_NO_LIMIT, room, on_row, arg);
+    return select_read(run, select, select->last_id, room, on_row, arg);
   }
   int count = 0;
   while (count < room && select->next < filter->id_count && !tm_run_failed(run)) {
     sqlite3_int64 id = filter->ids[select->next++];
+    if (id > select->last_id) break;
     select->after_id = id - 1;
     count += select_read(run, select, id, 1, on_row, arg);
   }

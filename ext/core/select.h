@@ -1,8 +1,8 @@
 /* select.h - tasks by what they are like.
  * Owns:    the filter of the verbs for many tasks and of tm_select, and the walk over what it
  *          asks for.
- * Promise: by id, each task once; between two blocks no statement is open, so that rows may
- *          change, and memory does not grow with the number of tasks.
+ * Promise: by id, each task once, and none that is born meanwhile; between two blocks no
+ *          statement is open, so that rows may change, and memory does not grow with their number.
  * Why:     a million tasks in one call are as many as in a thousand calls. */
 #ifndef TM_CORE_SELECT_H
 #define TM_CORE_SELECT_H
@@ -53,7 +53,8 @@ typedef struct TmSelect {
   TmStateSet states;
   TmSelectBy by;
   sqlite3_int64 after_id;
-  int next; /* of the ids */
+  sqlite3_int64 last_id; /* the newest when the walk began */
+  int next;              /* of the ids */
 } TmSelect;
 
 /* Start at the first task that the filter asks for and whose state is among `states`. */

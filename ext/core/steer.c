@@ -166,12 +166,12 @@ static void steer_note(void *arg, const TmStmt *row) {
   block->ids[block->count++] = tm_stmt_int(row, TM_C_SELECT_BY_ID_ID);
 }
 
-/* What the filter saw may be otherwise by now: a trigger of the application's on a task of the
- * block before this one may have moved it or taken it away. */
-static bool steer_found(TmRun *run, sqlite3_int64 id, const TmSteer *steer) {
+/* What the filter saw may be otherwise by now: a trigger of the application's on a task before
+ * this one may have moved it or taken it away. */
+static bool steer_found(TmRun *run, sqlite3_int64 id, TmStateSet states, const TmSteer *steer) {
   TmTask task;
   if (!tm_task_find(run, id, &task)) return false;
-  if (!(steer_takes(steer) & TM_STATE_BIT(task.state))) return false;
+  if (!(states & TM_STATE_BIT(task.state))) return false;
   return steer_rules[steer->verb].change(run, &task, steer);
 }
 
@@ -190,7 +190,7 @@ sqlite3_int64 tm_steer_where(TmRun *run, const TmFilter *filter, const TmSteer *
     block.count = 0;
     tm_select_next(run, &select, filter->limit - done, steer_note, &block);
     for (int i = 0; i < block.count && !tm_run_failed(run); i++) {
-      done += steer_found(run, block.ids[i], &each);
+      done += steer_found(run, block.ids[i], select.states, &each);
     }
   } while (block.count > 0 && done < filter->limit && !tm_run_failed(run));
   run->task_id = 0;

@@ -1,7 +1,12 @@
--- Tasks by a filter, block by block: after_id is the last id of the block before. A parameter
--- that is NULL asks for nothing. state, queue, kind, worker and tags are JSON arrays, payload is a
+-- Tasks by a filter, block by block: after_id is the last id of the block before, last_id the
+-- newest when the walk began: a trigger that enqueues a task for each that is moved would else keep
+-- it going for ever. A parameter that is NULL asks for nothing. state, queue, kind, worker and tags are JSON arrays, payload is a
 -- JSON object of paths; the caller has checked all of them. What stands in tm_task may have been
 -- written by hand, and is looked at before it is read as JSON: a CASE does that in this order.
+
+-- name: select_newest
+-- columns: id
+SELECT max(id) FROM main.tm_task;
 
 -- By id. NOT INDEXED leaves the primary key: an index of the application's would sort each block.
 -- name: select_by_id
@@ -70,6 +75,7 @@ WHERE
   AND t.phase BETWEEN :first_phase AND :last_phase
   AND t.phase IS NOT NULL
   AND t.id > :after_id
+  AND t.id <= :last_id
   AND t.state IN (SELECT value FROM json_each(:state))
   AND (:kind IS NULL OR t.kind IN (SELECT value FROM json_each(:kind)))
   AND (:worker IS NULL OR t.worker IN (SELECT value FROM json_each(:worker)))
