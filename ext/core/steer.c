@@ -1,5 +1,5 @@
-/* steer.c - what people do to a task from outside.
- * Owns:    cancel, retry, hold, unhold, reschedule and delete.
+/* steer.c - what people do to tasks from outside.
+ * Owns:    cancel, retry, hold, unhold, reschedule and delete, of one task and of many.
  * Promise: where the effect is there already, nothing changes and the result says so.
  * Why:     an operator who repeats a command wants its effect, not an error. */
 #include "core/steer.h"
@@ -8,42 +8,30 @@
   (TM_STATE_BIT(TM_SCHEDULED) | TM_STATE_BIT(TM_BLOCKED) | TM_STATE_BIT(TM_AVAILABLE) |            \
    TM_STATE_BIT(TM_WAITING) | TM_STATE_BIT(TM_RETRYABLE))
 
-static void steer_load(TmRun *run, sqlite3_int64 id, TmStateSet takes, TmTask *task) {
-  tm_task_load(run, id, task);
-  tm_task_need_state(run, task, takes);
+/* ---- what each verb does to a task that is in a state it takes --------- */
+
+/* Each returns false where it left the task as it is. */
+
+static bool steer_move(TmRun *run, TmTask *task, TmState to, TmText reason) {
+  tm_task_move(run, task, to, TM_BY_OTHERS, reason, TM_NO_TEXT);
+  return true;
 }
 
-TmState tm_steer_cancel(TmRun *run, sqlite3_int64 id, TmText reason) {
-  TmTask task;
-  TmStateSet there = TM_STATE_BIT(TM_CANCELLING) | TM_STATE_BIT(TM_CANCELLED);
-  steer_load(run, id, WAITING_STATES | TM_STATE_BIT(TM_RUNNING) | TM_STATE_BIT(TM_HELD) | there,
-             &task);
-  if (tm_run_failed(run) || (there & TM_STATE_BIT(task.state))) return task.state;
-  TmState to = task.state == TM_RUNNING ? TM_CANCELLING : TM_CANCELLED;
-  tm_task_move(run, &task, to, TM_BY_OTHERS, reason, TM_NO_TEXT);
-  return to;
+static bool steer_cancel(TmRun *run, TmTask *task, const TmSteer *steer) {
+  return steer_move(run, task, task->state == TM_RUNNING ? TM_CANCELLING : TM_CANCELLED,
+                    steer->reason);
 }
 
-TmState tm_steer_retry(TmRun *run, sqlite3_int64 id, bool takes_completed) {
-  TmTask task;
-  TmStateSet takes = TM_STATE_BIT(TM_DISCARDED) | TM_STATE_BIT(TM_CANCELLED) |
-                     TM_STATE_BIT(TM_RETRYABLE) | TM_STATE_BIT(TM_SCHEDULED) |
-                     TM_STATE_BIT(TM_AVAILABLE);
-  if (takes_completed) takes |= TM_STATE_BIT(TM_COMPLETED);
-  steer_load(run, id, takes, &task);
-  if (tm_run_failed(run) || task.state == TM_AVAILABLE) return TM_AVAILABLE;
-  task.attempt = 0;
-  task.run_at_ms = run->now_ms;
-  tm_task_move(run, &task, TM_AVAILABLE, TM_BY_OTHERS, tm_text_of("retried"), TM_NO_TEXT);
-  return TM_AVAILABLE;
+static bool steer_retry(TmRun *run, TmTask *task, const TmSteer *steer) {
+  (void)steer;
+  task->attempt = 0;
+  task->run_at_ms = run->now_ms;
+  return steer_move(run, task, TM_AVAILABLE, tm_text_of("retried"));
 }
 
-TmState tm_steer_hold(TmRun *run, sqlite3_int64 id) {
-  TmTask task;
-  steer_load(run, id, WAITING_STATES | TM_STATE_BIT(TM_HELD), &task);
-  if (tm_run_failed(run) || task.state == TM_HELD) return TM_HELD;
-  tm_task_move(run, &task, TM_HELD, TM_BY_OTHERS, tm_text_of("held"), TM_NO_TEXT);
-  return TM_HELD;
+static bool steer_hold(TmRun *run, TmTask *task, const TmSteer *steer) {
+  (void)steer;
+  return steer_move(run, task, TM_HELD, tm_text_of("held"));
 }
 
 /* Back where it was; a time that has come in the meantime makes it available. */
@@ -57,34 +45,28 @@ static TmState steer_unhold_to(const TmRun *run, const TmTask *task) {
   }
 }
 
-TmState tm_steer_unhold(TmRun *run, sqlite3_int64 id) {
-  TmTask task;
-  steer_load(run, id, TM_STATE_BIT(TM_HELD), &task);
-  if (tm_run_failed(run)) return TM_STATE_COUNT;
-  TmState to = steer_unhold_to(run, &task);
-  tm_task_move(run, &task, to, TM_BY_OTHERS, tm_text_of("unheld"), TM_NO_TEXT);
-  return to;
+static bool steer_unhold(TmRun *run, TmTask *task, const TmSteer *steer) {
+  (void)steer;
+  return steer_move(run, task, steer_unhold_to(run, task), tm_text_of("unheld"));
 }
 
-TmState tm_steer_reschedule(TmRun *run, sqlite3_int64 id, TmWhen when) {
-  TmTask task;
-  steer_load(run, id,
-             TM_STATE_BIT(TM_SCHEDULED) | TM_STATE_BIT(TM_RETRYABLE) | TM_STATE_BIT(TM_AVAILABLE),
-             &task);
-  if (tm_run_failed(run)) return TM_STATE_COUNT;
-  task.run_at_ms = when.is_time ? when.ms : tm_task_time_after(run, "delay", when.ms);
-  TmState to = task.state;
-  if (task.run_at_ms <= run->now_ms) {
+static sqlite3_int64 steer_time(TmRun *run, TmWhen when) {
+  return when.is_time ? when.ms : tm_task_time_after(run, "delay", when.ms);
+}
+
+static bool steer_reschedule(TmRun *run, TmTask *task, const TmSteer *steer) {
+  sqlite3_int64 before_ms = task->run_at_ms;
+  task->run_at_ms = steer_time(run, steer->when);
+  TmState to = task->state;
+  if (task->run_at_ms <= run->now_ms) {
     to = TM_AVAILABLE;
   } else if (to == TM_AVAILABLE) {
     to = TM_SCHEDULED;
   }
-  if (to == task.state) {
-    tm_task_set_run_at(run, &task);
-  } else {
-    tm_task_move(run, &task, to, TM_BY_OTHERS, tm_text_of("rescheduled"), TM_NO_TEXT);
-  }
-  return to;
+  if (to != task->state) return steer_move(run, task, to, tm_text_of("rescheduled"));
+  if (task->run_at_ms == before_ms) return false;
+  tm_task_set_run_at(run, task);
+  return true;
 }
 
 /* What there is of a task, before and after its delete. */
@@ -114,23 +96,103 @@ static Leftover steer_leftover(TmRun *run, const TmTask *task) {
   return left;
 }
 
-void tm_steer_delete(TmRun *run, sqlite3_int64 id) {
-  TmTask task;
-  steer_load(run, id,
-             TM_STATE_BIT(TM_COMPLETED) | TM_STATE_BIT(TM_CANCELLED) | TM_STATE_BIT(TM_DISCARDED),
-             &task);
-  if (tm_run_failed(run)) return;
-  Leftover before = steer_leftover(run, &task);
+static bool steer_delete(TmRun *run, TmTask *task, const TmSteer *steer) {
+  (void)steer;
+  if (tm_run_failed(run)) return false;
+  Leftover before = steer_leftover(run, task);
   if (!before.is_readable) tm_run_unreadable(run, "tm_task, tm_event or tm_attempt");
   TmStmt s;
   tm_stmt_open(run, TM_Q_TASK_DELETE, &s);
-  tm_stmt_bind_int(&s, TM_P_TASK_DELETE_ID, id);
+  tm_stmt_bind_int(&s, TM_P_TASK_DELETE_ID, task->id);
   tm_stmt_exec(&s);
-  Leftover after = steer_leftover(run, &task);
+  Leftover after = steer_leftover(run, task);
   if (after.has_task) tm_run_dropped(run, "tm_task");
   if (after.has_event) tm_run_dropped(run, "tm_event");
   if (after.has_attempt) tm_run_dropped(run, "tm_attempt");
   if (after.next_task_id < before.next_task_id || after.next_event_id < before.next_event_id) {
     tm_run_dropped(run, "tm_setting");
   }
+  return true;
+}
+
+/* ---- the verbs --------------------------------------------------------- */
+
+typedef struct SteerRule {
+  TmStateSet takes; /* the states of a task that it changes */
+  TmStateSet there; /* those in which its effect is there already */
+  bool (*change)(TmRun *run, TmTask *task, const TmSteer *steer);
+} SteerRule;
+
+/* In the order of TmSteerVerb. */
+static const SteerRule steer_rules[] = {
+    {WAITING_STATES | TM_STATE_BIT(TM_RUNNING) | TM_STATE_BIT(TM_HELD),
+     TM_STATE_BIT(TM_CANCELLING) | TM_STATE_BIT(TM_CANCELLED), steer_cancel},
+    {TM_STATE_BIT(TM_DISCARDED) | TM_STATE_BIT(TM_CANCELLED) | TM_STATE_BIT(TM_RETRYABLE) |
+         TM_STATE_BIT(TM_SCHEDULED),
+     TM_STATE_BIT(TM_AVAILABLE), steer_retry},
+    {WAITING_STATES, TM_STATE_BIT(TM_HELD), steer_hold},
+    {TM_STATE_BIT(TM_HELD), 0, steer_unhold},
+    {TM_STATE_BIT(TM_SCHEDULED) | TM_STATE_BIT(TM_RETRYABLE) | TM_STATE_BIT(TM_AVAILABLE), 0,
+     steer_reschedule},
+    {TM_STATE_BIT(TM_COMPLETED) | TM_STATE_BIT(TM_CANCELLED) | TM_STATE_BIT(TM_DISCARDED), 0,
+     steer_delete},
+};
+
+static TmStateSet steer_takes(const TmSteer *steer) {
+  TmStateSet takes = steer_rules[steer->verb].takes;
+  return steer->takes_completed ? takes | TM_STATE_BIT(TM_COMPLETED) : takes;
+}
+
+TmState tm_steer_one(TmRun *run, sqlite3_int64 id, const TmSteer *steer) {
+  TmTask task;
+  TmStateSet takes = steer_takes(steer);
+  tm_task_load(run, id, &task);
+  tm_task_need_state(run, &task, takes | steer_rules[steer->verb].there);
+  if (!tm_run_failed(run) && (takes & TM_STATE_BIT(task.state))) {
+    steer_rules[steer->verb].change(run, &task, steer);
+  }
+  return task.state;
+}
+
+/* ---- many -------------------------------------------------------------- */
+
+typedef struct SteerBlock {
+  sqlite3_int64 ids[TM_SELECT_BLOCK];
+  int count;
+} SteerBlock;
+
+static void steer_note(void *arg, const TmStmt *row) {
+  SteerBlock *block = arg;
+  block->ids[block->count++] = tm_stmt_int(row, TM_C_SELECT_BY_ID_ID);
+}
+
+/* What the filter saw may be otherwise by now: a trigger of the application's on a task before
+ * this one may have moved it or taken it away. */
+static bool steer_found(TmRun *run, sqlite3_int64 id, TmStateSet states, const TmSteer *steer) {
+  TmTask task;
+  if (!tm_task_find(run, id, &task)) return false;
+  if (!(states & TM_STATE_BIT(task.state))) return false;
+  return steer_rules[steer->verb].change(run, &task, steer);
+}
+
+sqlite3_int64 tm_steer_where(TmRun *run, const TmFilter *filter, const TmSteer *steer) {
+  tm_run_begin(run);
+  TmSteer each = *steer;
+  each.takes_completed =
+      each.verb == TM_STEER_RETRY && (filter->states & TM_STATE_BIT(TM_COMPLETED)) != 0;
+  if (tm_run_failed(run)) return 0;
+  if (each.verb == TM_STEER_RESCHEDULE) each.when = (TmWhen){true, steer_time(run, each.when)};
+  TmSelect select;
+  tm_select_begin(run, filter, steer_takes(&each), &select);
+  sqlite3_int64 done = 0;
+  SteerBlock block;
+  do {
+    block.count = 0;
+    tm_select_next(run, &select, filter->limit - done, steer_note, &block);
+    for (int i = 0; i < block.count && !tm_run_failed(run); i++) {
+      done += steer_found(run, block.ids[i], select.states, &each);
+    }
+  } while (block.count > 0 && done < filter->limit && !tm_run_failed(run));
+  run->task_id = 0;
+  return done;
 }

@@ -1,20 +1,21 @@
-/* steer.h - what people do to a task from outside.
- * Owns:    cancel, retry, hold, unhold, reschedule and delete.
+/* steer.h - what people do to tasks from outside.
+ * Owns:    cancel, retry, hold, unhold, reschedule and delete, of one task and of many.
  * Promise: where the effect is there already, nothing changes and the result says so. */
 #ifndef TM_CORE_STEER_H
 #define TM_CORE_STEER_H
 
+#include "core/select.h"
 #include "core/task.h"
 
-/* Waiting ones -> cancelled; running -> cancelling. Returns the new state. */
-TmState tm_steer_cancel(TmRun *run, sqlite3_int64 id, TmText reason);
-
-/* discarded, cancelled, retryable, scheduled (completed where asked) -> available, with a
- * fresh set of attempts. */
-TmState tm_steer_retry(TmRun *run, sqlite3_int64 id, bool takes_completed);
-
-TmState tm_steer_hold(TmRun *run, sqlite3_int64 id);
-TmState tm_steer_unhold(TmRun *run, sqlite3_int64 id);
+typedef enum TmSteerVerb {
+  TM_STEER_CANCEL,     /* waiting ones and held ones -> cancelled; running -> cancelling */
+  TM_STEER_RETRY,      /* discarded, cancelled, retryable, scheduled -> available, with a fresh set
+                          of attempts */
+  TM_STEER_HOLD,       /* waiting ones -> held */
+  TM_STEER_UNHOLD,     /* held -> where it was, or available */
+  TM_STEER_RESCHEDULE, /* scheduled, retryable, available: another time */
+  TM_STEER_DELETE      /* final ones: removed, and what belongs to them */
+} TmSteerVerb;
 
 /* When: a time, or a delay from now. */
 typedef struct TmWhen {
@@ -22,9 +23,19 @@ typedef struct TmWhen {
   sqlite3_int64 ms;
 } TmWhen;
 
-TmState tm_steer_reschedule(TmRun *run, sqlite3_int64 id, TmWhen when);
+typedef struct TmSteer {
+  TmSteerVerb verb;
+  TmText reason;        /* of a cancel */
+  bool takes_completed; /* of a retry */
+  TmWhen when;          /* of a reschedule */
+} TmSteer;
 
-/* Remove a final task and what belongs to it. */
-void tm_steer_delete(TmRun *run, sqlite3_int64 id);
+/* One task, which has to be in a state that the verb takes. Returns the new state. */
+TmState tm_steer_one(TmRun *run, sqlite3_int64 id, const TmSteer *steer);
+
+/* All that the filter asks for, in the order of their ids; those in a state that the verb does not
+ * take are left alone. A retry takes completed ones where the filter names them. Returns how many
+ * were changed, at most the filter's limit. */
+sqlite3_int64 tm_steer_where(TmRun *run, const TmFilter *filter, const TmSteer *steer);
 
 #endif

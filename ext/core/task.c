@@ -47,7 +47,7 @@ static void task_fill_rest(TmTask *task, const TmStmt *s, const TmQueueRow *queu
                              : tm_stmt_real(s, TM_C_TASK_LOAD_BACKOFF_JITTER);
 }
 
-static void task_load(TmRun *run, sqlite3_int64 id, TmTask *task, bool is_whole) {
+static bool task_load(TmRun *run, sqlite3_int64 id, TmTask *task, bool is_whole) {
   memset(task, 0, offsetof(TmTask, worker));
   task->id = id;
   task->state = task->held_from = TM_STATE_COUNT;
@@ -68,18 +68,25 @@ static void task_load(TmRun *run, sqlite3_int64 id, TmTask *task, bool is_whole)
   }
   tm_stmt_close(&s);
   if (!is_row) tm_schema_refuse(run);
-  if (!tm_run_failed(run) && !is_there) {
-    tm_error_set(&run->error, TM_NO_SUCH_TASK, "no task %lld, see tm_task for those there are", id);
-  }
   run->task_id = id;
+  return is_there;
+}
+
+static void task_need(TmRun *run, sqlite3_int64 id, bool is_there) {
+  if (tm_run_failed(run) || is_there) return;
+  tm_error_set(&run->error, TM_NO_SUCH_TASK, "no task %lld, see tm_task for those there are", id);
 }
 
 void tm_task_load(TmRun *run, sqlite3_int64 id, TmTask *task) {
-  task_load(run, id, task, true);
+  task_need(run, id, task_load(run, id, task, true));
 }
 
 void tm_task_load_short(TmRun *run, sqlite3_int64 id, TmTask *task) {
-  task_load(run, id, task, false);
+  task_need(run, id, task_load(run, id, task, false));
+}
+
+bool tm_task_find(TmRun *run, sqlite3_int64 id, TmTask *task) {
+  return task_load(run, id, task, true) && !tm_run_failed(run);
 }
 
 TmText tm_task_worker(const TmTask *task) {

@@ -37,6 +37,8 @@ typedef enum TmActor { TM_BY_WORKER, TM_BY_OTHERS } TmActor;
 void tm_task_load(TmRun *run, sqlite3_int64 id, TmTask *task);
 /* The same without held_from, lease_ms and the backoff. */
 void tm_task_load_short(TmRun *run, sqlite3_int64 id, TmTask *task);
+/* The same as tm_task_load, but false where there is none. */
+bool tm_task_find(TmRun *run, sqlite3_int64 id, TmTask *task);
 
 /* [lease_lost] unless `token` is the newest. */
 void tm_task_need_token(TmRun *run, const TmTask *task, sqlite3_int64 token);

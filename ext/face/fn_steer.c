@@ -1,47 +1,58 @@
 /* fn_steer.c - what people and their tools call.
- * Owns:    tm_cancel, tm_retry, tm_hold, tm_unhold, tm_reschedule, tm_delete, tm_pause,
- *          tm_resume, tm_tick, tm_reconcile.
+ * Owns:    tm_cancel, tm_retry, tm_hold, tm_unhold, tm_reschedule, tm_delete, and each of them
+ *          with _where; tm_pause, tm_resume, tm_tick, tm_reconcile.
  * Promise: arguments are checked before anything is read or written.
  * Why:     checks and results only: the rules are in core/steer.c and core/tick.c. */
 #include "core/queue.h"
 #include "core/steer.h"
 #include "core/tick.h"
 #include "face/args.h"
+#include "face/filter.h"
 #include "face/verbs.h"
 
 #define ID_MAX 0x7fffffffffffffffLL
 
+/* ---- one task -------------------------------------------------------- */
+
+/* The id comes before all else, so that the first wrong argument is the one named. */
 static sqlite3_int64 steer_id(TmCall *call) {
   return tm_args_int(call, 0, "id", 1, ID_MAX);
 }
 
-static void steer_result(TmCall *call, TmState state) {
-  if (!tm_run_failed(&call->run)) tm_call_result_static(call, tm_state_name(state));
+static void steer_one(TmCall *call, sqlite3_int64 id, const TmSteer *steer) {
+  if (tm_run_failed(&call->run)) return;
+  TmState state = tm_steer_one(&call->run, id, steer);
+  if (tm_run_failed(&call->run)) return;
+  if (steer->verb == TM_STEER_DELETE) {
+    tm_call_result_int(call, 1);
+  } else {
+    tm_call_result_static(call, tm_state_name(state));
+  }
 }
 
 void fn_cancel(TmCall *call) {
   sqlite3_int64 id = steer_id(call);
   TmText reason = tm_args_text(call, 1, "reason");
-  steer_result(call, tm_steer_cancel(&call->run, id, reason));
+  steer_one(call, id, &(TmSteer){.verb = TM_STEER_CANCEL, .reason = reason});
 }
 
 void fn_retry(TmCall *call) {
   static const char *const names[] = {"completed"};
+  TmSteer steer = {.verb = TM_STEER_RETRY};
   sqlite3_int64 id = steer_id(call);
   TmOptions options;
   tm_options_read(&options, call, 1, names, 1);
-  bool takes_completed = false;
-  tm_options_bool(&options, 0, &takes_completed);
-  steer_result(call, tm_steer_retry(&call->run, id, takes_completed));
+  tm_options_bool(&options, 0, &steer.takes_completed);
+  steer_one(call, id, &steer);
   tm_options_free(&options);
 }
 
 void fn_hold(TmCall *call) {
-  steer_result(call, tm_steer_hold(&call->run, steer_id(call)));
+  steer_one(call, steer_id(call), &(TmSteer){.verb = TM_STEER_HOLD});
 }
 
 void fn_unhold(TmCall *call) {
-  steer_result(call, tm_steer_unhold(&call->run, steer_id(call)));
+  steer_one(call, steer_id(call), &(TmSteer){.verb = TM_STEER_UNHOLD});
 }
 
 /* A duration from now, or the object {"run_at_ms":...}. */
@@ -72,13 +83,51 @@ static TmWhen steer_when(TmCall *call) {
 void fn_reschedule(TmCall *call) {
   sqlite3_int64 id = steer_id(call);
   TmWhen when = steer_when(call);
-  steer_result(call, tm_steer_reschedule(&call->run, id, when));
+  steer_one(call, id, &(TmSteer){.verb = TM_STEER_RESCHEDULE, .when = when});
 }
 
 void fn_delete(TmCall *call) {
-  tm_steer_delete(&call->run, steer_id(call));
-  tm_call_result_int(call, 1);
+  steer_one(call, steer_id(call), &(TmSteer){.verb = TM_STEER_DELETE});
 }
+
+/* ---- many ------------------------------------------------------------ */
+
+static void steer_where(TmCall *call, const TmSteer *steer) {
+  TmFilterArg arg;
+  tm_filter_read(call, 0, &arg);
+  if (!tm_run_failed(&call->run)) {
+    tm_call_result_int(call, tm_steer_where(&call->run, &arg.filter, steer));
+  }
+  tm_filter_free(&arg);
+}
+
+void fn_cancel_where(TmCall *call) {
+  TmText reason = tm_args_text(call, 1, "reason");
+  steer_where(call, &(TmSteer){.verb = TM_STEER_CANCEL, .reason = reason});
+}
+
+void fn_retry_where(TmCall *call) {
+  steer_where(call, &(TmSteer){.verb = TM_STEER_RETRY});
+}
+
+void fn_hold_where(TmCall *call) {
+  steer_where(call, &(TmSteer){.verb = TM_STEER_HOLD});
+}
+
+void fn_unhold_where(TmCall *call) {
+  steer_where(call, &(TmSteer){.verb = TM_STEER_UNHOLD});
+}
+
+void fn_reschedule_where(TmCall *call) {
+  TmWhen when = steer_when(call);
+  steer_where(call, &(TmSteer){.verb = TM_STEER_RESCHEDULE, .when = when});
+}
+
+void fn_delete_where(TmCall *call) {
+  steer_where(call, &(TmSteer){.verb = TM_STEER_DELETE});
+}
+
+/* ---- queues and upkeep ----------------------------------------------- */
 
 static void steer_pause(TmCall *call, bool is_paused) {
   TmText queue = tm_args_name(call, 0, "queue");

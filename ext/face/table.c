@@ -1,7 +1,8 @@
-/* table.c - a virtual table whose rows are made at once, then read.
+/* table.c - a virtual table whose rows are made at once, or block by block, then read.
  * Owns:    the one module, and the memory of the rows.
- * Promise: a failure while filling leaves an empty cursor and the error's own text.
- * Why:     five tables differ in what fills them, and in nothing else. */
+ * Promise: a failure while filling leaves an empty cursor and the error's own text; of rows that
+ *          come in blocks one block is in memory.
+ * Why:     the tables differ in what fills them, and in nothing else. */
 #include "face/table.h"
 
 /* The planner's encoding: bit i of idxNum says that argument i (hidden column `columns` + i)
@@ -21,7 +22,8 @@ typedef struct Cursor {
   sqlite3_vtab_cursor base;
   TmRows rows;
   sqlite3_value *args[TM_TABLE_ARGS_MAX];
-  int at; /* row */
+  int at;               /* row, of the block */
+  sqlite3_int64 before; /* rows of the blocks before */
 } Cursor;
 
 /* ---- rows ------------------------------------------------------------ */
@@ -95,11 +97,21 @@ void tm_rows_add_all(TmRows *rows, TmStmt *stmt) {
   while (tm_stmt_row(stmt)) tm_rows_add_row(rows, stmt);
 }
 
-static void rows_clear(TmRows *rows) {
+/* The cells stay for the next block. */
+static void rows_forget(TmRows *rows) {
   for (int i = 0; i < rows->count; i++) sqlite3_free((void *)(size_t)rows->cells[i].data);
+  rows->count = 0;
+}
+
+static void rows_clear(TmRows *rows) {
+  rows_forget(rows);
   sqlite3_free(rows->cells);
   rows->cells = NULL;
-  rows->count = rows->room = 0;
+  rows->room = 0;
+  if (rows->end) rows->end(rows);
+  rows->walk = NULL;
+  rows->more = NULL;
+  rows->end = NULL;
   tm_run_clear(&rows->run);
 }
 
@@ -221,6 +233,7 @@ static int table_filter(sqlite3_vtab_cursor *base, int plan, const char *text, i
   Cursor *cursor = (Cursor *)base;
   Table *table = (Table *)base->pVtab;
   cursor->at = 0;
+  cursor->before = 0;
   if (cursor_may_rewind(cursor, plan, argv)) return SQLITE_OK;
   cursor_clear(cursor);
   cursor->rows.table = table->source.table;
@@ -243,14 +256,23 @@ static int table_filter(sqlite3_vtab_cursor *base, int plan, const char *text, i
   return rc;
 }
 
-static int table_next(sqlite3_vtab_cursor *cursor) {
-  ((Cursor *)cursor)->at++;
-  return SQLITE_OK;
-}
-
 static int table_eof(sqlite3_vtab_cursor *base) {
   const Cursor *cursor = (const Cursor *)base;
   return (cursor->at + 1) * cursor->rows.table->columns > cursor->rows.count;
+}
+
+static int table_next(sqlite3_vtab_cursor *base) {
+  Cursor *cursor = (Cursor *)base;
+  TmRows *rows = &cursor->rows;
+  cursor->at++;
+  if (!rows->more || !table_eof(base)) return SQLITE_OK;
+  cursor->before += cursor->at;
+  cursor->at = 0;
+  rows_forget(rows);
+  rows->more(rows);
+  if (!tm_run_failed(&rows->run)) return SQLITE_OK;
+  rows_forget(rows);
+  return table_fail(base->pVtab, &rows->run.error);
 }
 
 static int table_column(sqlite3_vtab_cursor *base, sqlite3_context *out, int column) {
@@ -273,7 +295,8 @@ static int table_column(sqlite3_vtab_cursor *base, sqlite3_context *out, int col
 }
 
 static int table_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid) {
-  *rowid = ((const Cursor *)base)->at + 1;
+  const Cursor *cursor = (const Cursor *)base;
+  *rowid = cursor->before + cursor->at + 1;
   return SQLITE_OK;
 }
 

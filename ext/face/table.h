@@ -1,4 +1,4 @@
-/* table.h - a virtual table whose rows are made at once, then read.
+/* table.h - a virtual table whose rows are made at once, or block by block, then read.
  * Owns:    one sqlite3_module for all tables of the extension but the keeper.
  * Promise: when rows are handed out no statement of ours is open and nothing depends on
  *          the database any more.
@@ -35,6 +35,11 @@ struct TmRows {
   TmRun run;
   TmValue *cells;  /* owned: data of text and blobs is sqlite3_malloc'ed */
   int count, room; /* in cells */
+  /* Where rows come block by block, fill() makes the first block and sets these three: what it
+   * keeps, what appends the next block or nothing at the end, and what frees it. */
+  void *walk;
+  void (*more)(TmRows *rows);
+  void (*end)(TmRows *rows);
 };
 
 /* Append the next cell of the rows; they come row by row, column by column. */

@@ -1,6 +1,7 @@
 /* tables.c - every virtual table there is.
  * Owns:    tm_tables, and what fills each: tm_claim, tm_history, tm_explain, tm_stats,
- *          tm_doctor, tm_help; tm_command is in command.c, tm_cron in fn_cron.c.
+ *          tm_doctor, tm_help; tm_command is in command.c, tm_cron in fn_cron.c, tm_select in
+ *          fn_select.c.
  * Promise: all but tm_claim and tm_command read only.
  * Why:     one row here is all that a new table takes; tools/reference prints it. */
 #include "core/claim.h"
@@ -8,6 +9,7 @@
 #include "face/command.h"
 #include "face/fn_cron.h"
 #include "face/fn_claim.h"
+#include "face/fn_select.h"
 #include "face/table.h"
 #include "face/verbs.h"
 #include "ops/doctor.h"
@@ -186,6 +188,14 @@ const TmTable tm_tables[] = {
      true, explain_fill, NULL, "(id)", "reason, detail, until_ms, cure",
      "Why is this task not running: one row for each reason among `scheduled, blocked, retryable, "
      "running, waiting, cancelling, held, final, queue_paused, behind, ready, no_such_task`."},
+    {"tm_select",
+     "CREATE TABLE x(id, queue, state, kind, priority, run_at_ms, attempt, created_ms, finished_ms,"
+     " of_filter HIDDEN)",
+     9, 1, 1, false, true, tm_select_fill, NULL, "(filter)",
+     "id, queue, state, kind, priority, run_at_ms, attempt, created_ms, finished_ms",
+     "The tasks that a filter asks for, by id: the dry run of tm_cancel_where and the others, each "
+     "of which then leaves alone the states that it does not take. In blocks of 256 rows, so that "
+     "memory does not grow with their number. See Filters."},
     {"tm_stats",
      "CREATE TABLE x(queue, paused, scheduled, blocked, available, running, waiting, retryable,"
      " cancelling, held, completed, cancelled, discarded, oldest_available_ms, completed_1m,"

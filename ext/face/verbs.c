@@ -86,6 +86,27 @@ const TmVerb tm_verbs[] = {
     VERB(get, 1, 1, READS | JSON, NULL, "id", "JSON, or NULL",
          "The task with its payload, result and the errors of its attempts."),
 
+    /* Many tasks at once. */
+    VERB(cancel_where, 1, 2, WRITES, NULL, "filter [, reason]", "count of tasks changed",
+         "tm_cancel of every task that the filter asks for; see Filters. Of running ones each is "
+         "cancelling, with its lease as it was; cancelling, cancelled, completed and discarded "
+         "ones are left alone."),
+    VERB(retry_where, 1, 1, WRITES, NULL, "filter", "count of tasks changed",
+         "tm_retry of discarded, cancelled, retryable and scheduled ones, and of completed ones "
+         "where `state` names them. The others are left alone."),
+    VERB(hold_where, 1, 1, WRITES, NULL, "filter", "count of tasks changed",
+         "tm_hold of waiting ones. The others are left alone."),
+    VERB(unhold_where, 1, 1, WRITES, NULL, "filter", "count of tasks changed",
+         "tm_unhold of held ones. The others are left alone."),
+    VERB(reschedule_where, 2, 2, WRITES, NULL, "filter, when", "count of tasks changed",
+         "tm_reschedule of scheduled, retryable and available ones, all to the same time: a "
+         "duration counts from the beginning of the call. Those whose time it is already, and all "
+         "others, are left alone."),
+    VERB(delete_where, 1, 1, WRITES, NULL, "filter", "count of tasks removed",
+         "tm_delete of cancelled and discarded ones, and of completed ones where `state` names "
+         "them. The others are left alone. One that a row of the application points at fails the "
+         "call, which then removes none."),
+
     /* Queues and upkeep. */
     VERB(pause, 1, 1, WRITES, NULL, "queue", "1",
          "Nothing is claimed from the queue, by any connection. `[no_such_queue]`."),
