@@ -52,6 +52,7 @@ static void queue_fill(TmQueueRow *row, TmText name, const TmStmt *s) {
   memcpy(row->name, name.z, (size_t)name.n);
   row->is_paused = tm_stmt_int(s, TM_C_QUEUE_ROW_PAUSED) != 0;
   row->has_history = tm_stmt_int(s, TM_C_QUEUE_ROW_HISTORY) != 0;
+  row->has_schedules = tm_stmt_int(s, TM_C_QUEUE_ROW_HAS_SCHEDULES) != 0;
   row->priority = tm_stmt_int(s, TM_C_QUEUE_ROW_PRIORITY);
   row->max_attempts = tm_stmt_int(s, TM_C_QUEUE_ROW_MAX_ATTEMPTS);
   row->lease_ms = tm_stmt_int(s, TM_C_QUEUE_ROW_LEASE_MS);
