@@ -649,7 +649,7 @@ END;
 
 CREATE TRIGGER main.tm_schedule_resumes
 AFTER UPDATE OF paused ON tm_schedule
-WHEN OLD.paused AND NOT NEW.paused
+WHEN OLD.paused AND NOT NEW.paused AND OLD.resumed_ms IS NEW.resumed_ms
 BEGIN
   UPDATE tm_schedule
   SET

@@ -52,7 +52,7 @@ static void queue_fill(TmQueueRow *row, TmText name, const TmStmt *s) {
   memcpy(row->name, name.z, (size_t)name.n);
   row->is_paused = tm_stmt_int(s, TM_C_QUEUE_ROW_PAUSED) != 0;
   row->has_history = tm_stmt_int(s, TM_C_QUEUE_ROW_HISTORY) != 0;
-  row->has_schedules = tm_stmt_int(s, TM_C_QUEUE_ROW_HAS_SCHEDULES) != 0;
+  row->has_schedules = !tm_stmt_is_null(s, TM_C_QUEUE_ROW_SCHEDULE);
   row->priority = tm_stmt_int(s, TM_C_QUEUE_ROW_PRIORITY);
   row->max_attempts = tm_stmt_int(s, TM_C_QUEUE_ROW_MAX_ATTEMPTS);
   row->lease_ms = tm_stmt_int(s, TM_C_QUEUE_ROW_LEASE_MS);
@@ -71,7 +71,10 @@ const TmQueueRow *tm_queue_find(TmRun *run, TmText name) {
   TmStmt s;
   tm_stmt_open(run, TM_Q_QUEUE_ROW, &s);
   tm_stmt_bind_text(&s, TM_P_QUEUE_ROW_NAME, name);
-  if (tm_stmt_row(&s) && !tm_stmt_is_null(&s, TM_C_QUEUE_ROW_HISTORY)) {
+  bool is_there = tm_stmt_row(&s) && !tm_stmt_is_null(&s, TM_C_QUEUE_ROW_HISTORY);
+  if (is_there && !tm_stmt_reads(&s, TM_C_QUEUE_ROW_SCHEDULE)) {
+    tm_run_unreadable(run, "tm_schedule"); /* and must not be kept as having none */
+  } else if (is_there) {
     row = &cache->rows[cache->next];
     cache->next = (cache->next + 1) % QUEUES_KEPT;
     if (cache->count < QUEUES_KEPT) cache->count++;

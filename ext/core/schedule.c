@@ -224,13 +224,14 @@ static void schedule_pause(TmRun *run, TmText name) {
   if (!is_set) tm_run_dropped(run, "tm_schedule");
 }
 
-/* What has passed meanwhile does not fire: the trigger notes the time, for plain SQL too. */
+/* What has passed meanwhile does not fire: the time is noted. */
 static void schedule_resume(TmRun *run, TmText name, sqlite3_int64 revision,
                             sqlite3_int64 next_ms) {
   TmStmt s;
   tm_stmt_open(run, TM_Q_SCHEDULE_RESUME, &s);
   tm_stmt_bind_text(&s, TM_P_SCHEDULE_RESUME_NAME, name);
   tm_stmt_bind_int(&s, TM_P_SCHEDULE_RESUME_REVISION, revision);
+  tm_stmt_bind_int(&s, TM_P_SCHEDULE_RESUME_NOW_MS, run->now_ms);
   schedule_bind_time(&s, TM_P_SCHEDULE_RESUME_NEXT_MS, next_ms);
   bool is_set = tm_stmt_row(&s) && !tm_stmt_is_null(&s, TM_C_SCHEDULE_RESUME_PAUSED) &&
                 tm_stmt_int(&s, TM_C_SCHEDULE_RESUME_PAUSED) == 0 &&
@@ -274,7 +275,8 @@ void tm_schedule_remove(TmRun *run, TmText name) {
   tm_stmt_open(run, TM_Q_SCHEDULE_LEFTOVER, &s);
   tm_stmt_bind_text(&s, TM_P_SCHEDULE_LEFTOVER_NAME, name);
   bool is_gone = tm_stmt_row(&s) && tm_stmt_is_null(&s, TM_C_SCHEDULE_LEFTOVER_NAME) &&
-                 tm_stmt_is_null(&s, TM_C_SCHEDULE_LEFTOVER_TASK_ID);
+                 tm_stmt_is_null(&s, TM_C_SCHEDULE_LEFTOVER_TASK_ID) &&
+                 tm_stmt_reads(&s, TM_C_SCHEDULE_LEFTOVER_TASK_ID);
   tm_stmt_close(&s);
   if (!is_gone) tm_run_dropped(run, "tm_schedule or tm_schedule_slot");
 }

@@ -120,10 +120,10 @@ BEGIN
   SELECT RAISE(ABORT, 'tm_schedule: a schedule keeps its name, make a new one [bad_argument]');
 END;
 
--- Slots of the pause do not fire later.
+-- Slots of the pause do not fire later. tm_resume_schedule says so itself.
 CREATE TRIGGER main.tm_schedule_resumes
 AFTER UPDATE OF paused ON tm_schedule
-WHEN OLD.paused AND NOT NEW.paused
+WHEN OLD.paused AND NOT NEW.paused AND OLD.resumed_ms IS NEW.resumed_ms
 BEGIN
   UPDATE tm_schedule
   SET

@@ -144,6 +144,7 @@ UPDATE main.tm_schedule SET paused = 1 WHERE name = :name RETURNING paused;
 UPDATE main.tm_schedule
 SET
   paused = 0,
+  resumed_ms = :now_ms,
   next_ms = :next_ms,
   due_ms = :next_ms,
   waits_for_id = NULL,
