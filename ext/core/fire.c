@@ -207,9 +207,7 @@ static void fire_write(TmRun *run, TmText name, sqlite3_int64 revision, const Ro
   }
   if (round->error) tm_stmt_bind_text(&s, TM_P_SCHEDULE_ROUND_ERROR, tm_text_of(round->error));
   tm_stmt_bind_int(&s, TM_P_SCHEDULE_ROUND_REVISION, revision);
-  bool is_written = tm_stmt_row(&s) && tm_stmt_int(&s, TM_C_SCHEDULE_ROUND_REVISION) == revision;
-  tm_stmt_exec(&s);
-  if (!is_written) tm_run_dropped(run, "tm_schedule");
+  tm_schedule_write(&s, name, revision, round->next_ms, false);
 }
 
 static void fire_prune(TmRun *run, TmText name) {

@@ -171,11 +171,27 @@ static void schedule_bind(TmStmt *s, const TmSchedule *schedule) {
   schedule_bind_task(s, &schedule->task);
 }
 
+void tm_schedule_write(TmStmt *stmt, TmText name, sqlite3_int64 revision, sqlite3_int64 next_ms,
+                       bool is_paused) {
+  TmRun *run = stmt->run;
+  tm_stmt_write(stmt, "tm_schedule");
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_SCHEDULE_WRITTEN, &s);
+  tm_stmt_bind_text(&s, TM_P_SCHEDULE_WRITTEN_NAME, name);
+  bool is_written = tm_stmt_row(&s) && !tm_stmt_is_null(&s, TM_C_SCHEDULE_WRITTEN_REVISION) &&
+                    tm_stmt_int(&s, TM_C_SCHEDULE_WRITTEN_REVISION) == revision &&
+                    (tm_stmt_int(&s, TM_C_SCHEDULE_WRITTEN_PAUSED) != 0) == is_paused &&
+                    schedule_int(&s, TM_C_SCHEDULE_WRITTEN_NEXT_MS, TM_NO_TIME) == next_ms;
+  tm_stmt_close(&s);
+  if (!is_written) tm_run_dropped(run, "tm_schedule");
+}
+
 sqlite3_int64 tm_schedule_put(TmRun *run, const TmSchedule *schedule) {
   tm_queue_need(run, schedule->task.queue);
   TmScheduleRow old;
   bool is_there = tm_schedule_load(run, schedule->name, &old);
   sqlite3_int64 revision = is_there ? old.revision + 1 : 0;
+  bool is_paused = is_there && old.is_paused;
   sqlite3_int64 next_ms =
       is_there ? schedule_next(run, schedule, &old) : schedule_first(run, schedule, 0);
   tm_stmt_close(&old.stmt);
@@ -184,11 +200,7 @@ sqlite3_int64 tm_schedule_put(TmRun *run, const TmSchedule *schedule) {
   schedule_bind(&s, schedule);
   tm_stmt_bind_int(&s, TM_P_SCHEDULE_PUT_REVISION, revision);
   schedule_bind_time(&s, TM_P_SCHEDULE_PUT_NEXT_MS, next_ms);
-  bool is_put = tm_stmt_row(&s) && !tm_stmt_is_null(&s, TM_C_SCHEDULE_PUT_REVISION) &&
-                tm_stmt_int(&s, TM_C_SCHEDULE_PUT_REVISION) == revision &&
-                schedule_int(&s, TM_C_SCHEDULE_PUT_NEXT_MS, TM_NO_TIME) == next_ms;
-  tm_stmt_exec(&s);
-  if (!is_put) tm_run_dropped(run, "tm_schedule");
+  tm_schedule_write(&s, schedule->name, revision, next_ms, is_paused);
   return next_ms;
 }
 
@@ -215,16 +227,7 @@ static void schedule_unknown(TmRun *run, TmText name) {
   }
 }
 
-static void schedule_pause(TmRun *run, TmText name) {
-  TmStmt s;
-  tm_stmt_open(run, TM_Q_SCHEDULE_PAUSE, &s);
-  tm_stmt_bind_text(&s, TM_P_SCHEDULE_PAUSE_NAME, name);
-  bool is_set = tm_stmt_row(&s) && tm_stmt_int(&s, TM_C_SCHEDULE_PAUSE_PAUSED) == 1;
-  tm_stmt_exec(&s);
-  if (!is_set) tm_run_dropped(run, "tm_schedule");
-}
-
-/* What has passed meanwhile does not fire: the time is noted. */
+/* What has passed when it is resumed does not fire: the time is noted. */
 static void schedule_resume(TmRun *run, TmText name, sqlite3_int64 revision,
                             sqlite3_int64 next_ms) {
   TmStmt s;
@@ -233,11 +236,7 @@ static void schedule_resume(TmRun *run, TmText name, sqlite3_int64 revision,
   tm_stmt_bind_int(&s, TM_P_SCHEDULE_RESUME_REVISION, revision);
   tm_stmt_bind_int(&s, TM_P_SCHEDULE_RESUME_NOW_MS, run->now_ms);
   schedule_bind_time(&s, TM_P_SCHEDULE_RESUME_NEXT_MS, next_ms);
-  bool is_set = tm_stmt_row(&s) && !tm_stmt_is_null(&s, TM_C_SCHEDULE_RESUME_PAUSED) &&
-                tm_stmt_int(&s, TM_C_SCHEDULE_RESUME_PAUSED) == 0 &&
-                tm_stmt_int(&s, TM_C_SCHEDULE_RESUME_REVISION) == revision;
-  tm_stmt_exec(&s);
-  if (!is_set) tm_run_dropped(run, "tm_schedule");
+  tm_schedule_write(&s, name, revision, next_ms, false);
 }
 
 void tm_schedule_set_paused(TmRun *run, TmText name, bool is_paused) {
@@ -252,7 +251,10 @@ void tm_schedule_set_paused(TmRun *run, TmText name, bool is_paused) {
   if (!is_there) {
     schedule_unknown(run, name);
   } else if (is_change && is_paused) {
-    schedule_pause(run, name);
+    TmStmt s;
+    tm_stmt_open(run, TM_Q_SCHEDULE_PAUSE, &s);
+    tm_stmt_bind_text(&s, TM_P_SCHEDULE_PAUSE_NAME, name);
+    tm_schedule_write(&s, name, row.revision, row.next_ms, true);
   } else if (is_change) {
     schedule_resume(run, name, row.revision + 1, next_ms);
   }
@@ -291,7 +293,8 @@ static char *schedule_trouble(TmRun *run, const TmSchedule *schedule, sqlite3_in
     what = run->error.message;
     tm_error_init(&run->error, run->error.subject);
   } else if (!tm_run_failed(run) && first_ms != TM_NO_TIME && next_ms > first_ms) {
-    what = sqlite3_mprintf("waits for a later slot than its next, the clock has gone back");
+    what =
+        sqlite3_mprintf("waits for a later slot than its next, the clock or the zone has changed");
     if (!what) tm_error_nomem(&run->error);
   }
   return what;

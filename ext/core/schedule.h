@@ -46,6 +46,10 @@ typedef struct TmScheduleRow {
 /* Read a row; false where there is none. Close it with tm_stmt_close(&row->stmt) on every path. */
 bool tm_schedule_load(TmRun *run, TmText name, TmScheduleRow *row);
 
+/* Run a write of the row. [write_dropped] where it is not as it should be afterwards. */
+void tm_schedule_write(TmStmt *stmt, TmText name, sqlite3_int64 revision, sqlite3_int64 next_ms,
+                       bool is_paused);
+
 /* When its slots are: an error for what is no spec or no zone. The zone is good until the next zone
  * is asked for, so before anything of somebody else's may run. */
 typedef struct TmRhythm {

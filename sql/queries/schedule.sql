@@ -43,10 +43,8 @@ SELECT name FROM main.tm_schedule WHERE name = :name;
 -- columns: name
 SELECT name FROM main.tm_schedule ORDER BY name LIMIT 10000;
 
--- A new one, or all of an old one but its past, its pause and its revision. RETURNING shows what
--- an authorizer made of it.
+-- A new one, or all of an old one but its past, its pause and its revision. 
 -- name: schedule_put
--- columns: revision next_ms
 INSERT INTO main.tm_schedule (
   name,
   spec,
@@ -132,15 +130,17 @@ ON CONFLICT (name) DO UPDATE SET
   kind = excluded.kind,
   tags = excluded.tags,
   metadata = excluded.metadata,
-  payload = excluded.payload
-RETURNING revision, next_ms;
+  payload = excluded.payload;
+
+-- What a write should have left: an authorizer can make the change of a column vanish.
+-- name: schedule_written
+-- columns: revision paused next_ms
+SELECT revision, paused, next_ms FROM main.tm_schedule WHERE name = :name;
 
 -- name: schedule_pause
--- columns: paused
-UPDATE main.tm_schedule SET paused = 1 WHERE name = :name RETURNING paused;
+UPDATE main.tm_schedule SET paused = 1 WHERE name = :name;
 
 -- name: schedule_resume
--- columns: paused revision
 UPDATE main.tm_schedule
 SET
   paused = 0,
@@ -150,8 +150,7 @@ SET
   waits_for_id = NULL,
   error = NULL,
   revision = :revision
-WHERE name = :name
-RETURNING paused, revision;
+WHERE name = :name;
 
 -- name: schedule_delete
 DELETE FROM main.tm_schedule WHERE name = :name;
@@ -210,7 +209,6 @@ WHERE schedule = :schedule
 
 -- The end of a round, whatever came of it.
 -- name: schedule_round
--- columns: revision
 UPDATE main.tm_schedule
 SET
   next_ms = :next_ms,
@@ -221,8 +219,7 @@ SET
   waits_for_id = :waits_for_id,
   error = :error,
   revision = :revision
-WHERE name = :name
-RETURNING revision;
+WHERE name = :name;
 
 -- For tm_doctor: what would fire but for its pause, and whether it waits for a task.
 -- name: schedule_all
