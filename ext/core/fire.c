@@ -13,7 +13,8 @@
  *      pause |gone| plan |  ahead
  *
  *   Times are settled first and tasks made afterwards: what a trigger of the user's does meanwhile
- *   may take the zone out of the connection's hands. */
+ *   may take the zone out of the connection's hands. Until the row says so too, a tick or a claim
+ *   of such a trigger must not decide the same slots. */
 #include "core/fire.h"
 
 #include "core/schedule.h"
@@ -271,6 +272,7 @@ static sqlite3_int64 fire_find(TmRun *run, TmText queue, char *name, int *n) {
 }
 
 sqlite3_int64 tm_fire_due_ms(TmRun *run, TmText queue) {
+  if (run->context->is_firing) return 0;
   return fire_find(run, queue, NULL, NULL);
 }
 
@@ -279,11 +281,14 @@ sqlite3_int64 tm_fire_queue(TmRun *run, TmText queue, sqlite3_int64 limit, TmTic
   sqlite3_int64 steps = 0;
   char name[TM_NAME_MAX_BYTES];
   int n = 0;
+  if (run->context->is_firing) return 0;
+  run->context->is_firing = true;
   while (steps < limit && !tm_run_failed(run)) {
     sqlite3_int64 due_ms = fire_find(run, queue, name, &n);
     if (due_ms == 0 || due_ms > run->now_ms) break;
     steps += fire_schedule(run, (TmText){name, n}, limit - steps, counts);
   }
+  run->context->is_firing = false;
   run->task_id = task_id;
   return steps;
 }

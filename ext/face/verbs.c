@@ -113,7 +113,8 @@ const TmVerb tm_verbs[] = {
     VERB(
         schedule, 4, 5, WRITES, NULL, "name, spec, queue, payload [, options]",
         "ms since 1970 of its next slot, NULL where there is none",
-        "A task for the queue at each time that the spec names (see Specs and Slots); a schedule of this "
+        "A task for the queue at each time that the spec names (see Specs and Slots); a schedule "
+        "of this "
         "name is changed. The queue comes into being with it, unless queues are strict "
         "`[no_such_queue]`. Options: those of tm_enqueue but run_at_ms, for each task; `zone` (an "
         "IANA name; UTC where none is given), `catch_up` (`none`, `one`, the default, or `all`: "
