@@ -90,3 +90,58 @@ SELECT 'task ' || id || ' has metadata ' || substr(metadata, 1, 40)
 FROM main.tm_task
 WHERE metadata IS NOT NULL
   AND CASE WHEN json_valid(metadata) THEN json_type(metadata) <> 'object' ELSE 1 END;
+
+-- invariant: schedules_fill_queues
+SELECT 'schedule ' || s.name || ' fills queue ' || s.queue || ', which is not there'
+FROM main.tm_schedule AS s
+LEFT JOIN main.tm_queue AS q ON q.name = s.queue
+WHERE q.name IS NULL;
+
+-- That it is the spec's next, the library alone can say: tm_doctor does.
+-- invariant: next_slots_are_within_bounds
+SELECT 'schedule ' || name || ' waits for ' || next_ms || ' after ' || runs || ' runs'
+FROM main.tm_schedule
+WHERE next_ms IS NOT NULL
+  AND (next_ms < start_ms OR next_ms > end_ms OR runs >= max_runs OR due_ms < next_ms OR due_ms IS NULL);
+
+-- invariant: schedules_that_ran_know_their_last_slot
+SELECT 'schedule ' || name || ' has ' || runs || ' runs and last fired slot ' || quote(last_ms)
+FROM main.tm_schedule
+WHERE (runs > 0) <> (last_ms IS NOT NULL);
+
+-- invariant: options_of_schedules_are_json
+SELECT 'schedule ' || name || ' has tags ' || quote(substr(tags, 1, 40)) || ' and metadata ' || quote(substr(metadata, 1, 40))
+FROM main.tm_schedule
+WHERE CASE
+    WHEN tags IS NULL THEN 0
+    WHEN NOT json_valid(tags) THEN 1
+    WHEN json_type(tags) <> 'array' THEN 1
+    ELSE EXISTS (SELECT 1 FROM json_each(tags) WHERE type <> 'text')
+  END
+  OR CASE
+    WHEN metadata IS NULL THEN 0
+    WHEN json_valid(metadata) THEN json_type(metadata) <> 'object'
+    ELSE 1
+  END;
+
+-- invariant: slots_belong_to_schedules
+SELECT 'slot ' || x.slot_ms || ' belongs to schedule ' || x.schedule || ', which is not there'
+FROM main.tm_schedule_slot AS x
+LEFT JOIN main.tm_schedule AS s ON s.name = x.schedule
+WHERE s.name IS NULL;
+
+-- Old slots are removed, so there are at most as many as runs.
+-- invariant: slots_are_counted
+SELECT 'schedule ' || s.name || ' has ' || count(*) || ' slots after ' || s.runs || ' runs'
+FROM main.tm_schedule AS s
+JOIN main.tm_schedule_slot AS x ON x.schedule = s.name
+GROUP BY s.name
+HAVING count(*) > s.runs OR max(x.slot_ms) < s.last_ms;
+
+-- invariant: slots_have_tasks_that_were_born
+SELECT 'slot ' || x.slot_ms || ' of ' || x.schedule || ' made task ' || x.task_id || ', which never was'
+FROM main.tm_schedule_slot AS x
+WHERE x.task_id > (
+  SELECT max(s.last_deleted_task_id, coalesce((SELECT max(id) FROM main.tm_task), 0))
+  FROM main.tm_setting AS s
+);

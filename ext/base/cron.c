@@ -184,3 +184,30 @@ sqlite3_int64 tm_cron_next(const TmCron *cron, const TmZone *zone, sqlite3_int64
   }
   return at_ms <= TM_TIME_MAX_MS ? at_ms : TM_CRON_NEVER;
 }
+
+/* It fires `count` times after at_ms, up to until_ms. */
+static bool cron_fires(const TmCron *cron, const TmZone *zone, sqlite3_int64 at_ms,
+                       sqlite3_int64 until_ms, int count) {
+  for (int i = 0; i < count; i++) {
+    at_ms = tm_cron_next(cron, zone, at_ms);
+    if (at_ms == TM_CRON_NEVER || at_ms > until_ms) return false;
+  }
+  return true;
+}
+
+sqlite3_int64 tm_cron_newest(const TmCron *cron, const TmZone *zone, sqlite3_int64 at_ms,
+                             sqlite3_int64 until_ms, int count) {
+  sqlite3_int64 end_ms = until_ms;
+
+  if (!cron_fires(cron, zone, at_ms, until_ms, count)) return at_ms;
+  /* So often it fires after at_ms, and not after end_ms. */
+  while (end_ms - at_ms > 1) {
+    sqlite3_int64 middle_ms = at_ms + (end_ms - at_ms) / 2;
+    if (cron_fires(cron, zone, middle_ms, until_ms, count)) {
+      at_ms = middle_ms;
+    } else {
+      end_ms = middle_ms;
+    }
+  }
+  return end_ms;
+}

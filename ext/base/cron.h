@@ -64,4 +64,10 @@ bool tm_cron_can_fire(const TmCron *cron);
  * be later than TM_TIME_MAX_MS. A NULL zone is UTC. */
 sqlite3_int64 tm_cron_next(const TmCron *cron, const TmZone *zone, sqlite3_int64 after_ms);
 
+/* Given a time at which it fires, the later one from which on it fires `count` times up to
+ * `until_ms`; at_ms itself where it fires no oftener. Found by halving, so that a year of seconds
+ * costs hardly more than a day of them. */
+sqlite3_int64 tm_cron_newest(const TmCron *cron, const TmZone *zone, sqlite3_int64 at_ms,
+                             sqlite3_int64 until_ms, int count);
+
 #endif

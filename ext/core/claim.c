@@ -1,12 +1,13 @@
 /* claim.c - give available tasks to a worker.
  * Owns:    the move available -> running, and no other.
  * Promise: a task never has two live leases; best priority first, then oldest; what
- *          is due or lapsed in the queue is brought back before the choice.
+ *          is due or lapsed in the queue is brought back, and fired, before the choice.
  * Why:     runs under the write lock that the atomic scope took, so the row chosen is
  *          still the row taken: reading first and writing second, without the
  *          lock, is where double delivery comes from. */
 #include "core/claim.h"
 
+#include "core/fire.h"
 #include "core/queue.h"
 #include "core/spare.h"
 #include "core/tick.h"
@@ -45,20 +46,24 @@ void tm_claim_probe(TmRun *run, TmText queue, TmProbe *probe) {
     const TmQueueRow *row = tm_queue_find(run, queue);
     probe->exists = row != NULL;
     probe->is_paused = row && row->is_paused;
+    if (row && row->has_schedules) probe->next_fire_ms = tm_fire_due_ms(run, queue);
   }
   tm_stmt_close(&s);
   if (!is_row) tm_schema_refuse(run);
 }
 
 bool tm_claim_probe_finds(const TmProbe *probe) {
-  return probe->has_available || (probe->next_due_ms && probe->next_due_ms <= probe->now_ms) ||
-         (probe->next_lapse_ms && probe->next_lapse_ms <= probe->now_ms);
+  sqlite3_int64 next_ms = tm_claim_probe_next_ms(probe);
+  return probe->has_available || (next_ms && next_ms <= probe->now_ms);
 }
 
 sqlite3_int64 tm_claim_probe_next_ms(const TmProbe *probe) {
-  if (probe->next_due_ms == 0) return probe->next_lapse_ms;
-  if (probe->next_lapse_ms == 0) return probe->next_due_ms;
-  return probe->next_due_ms < probe->next_lapse_ms ? probe->next_due_ms : probe->next_lapse_ms;
+  const sqlite3_int64 times_ms[] = {probe->next_due_ms, probe->next_lapse_ms, probe->next_fire_ms};
+  sqlite3_int64 next_ms = 0;
+  for (int i = 0; i < 3; i++) {
+    if (times_ms[i] && (next_ms == 0 || times_ms[i] < next_ms)) next_ms = times_ms[i];
+  }
+  return next_ms;
 }
 
 bool tm_claim_may_find(TmRun *run, const TmClaim *claim) {
@@ -190,11 +195,19 @@ static bool claim_open(TmRun *run, const TmClaim *claim, TmText name, TmQueueRow
   return false;
 }
 
-/* Bring back what is due and what has lapsed. */
-static void claim_stir(TmRun *run, TmText queue, bool is_due, bool is_lapsed) {
+/* Bring back what is due and what has lapsed, and fire what is due. */
+static void claim_stir(TmRun *run, TmText queue, bool is_due, bool is_lapsed, bool is_firing) {
   TmTick counts = {0};
+  if (is_firing) tm_fire_queue(run, queue, CLAIM_UPKEEP_LIMIT, &counts);
   if (is_due) tm_tick_promote(run, queue, CLAIM_UPKEEP_LIMIT, &counts);
   if (is_lapsed) tm_tick_rescue(run, queue, CLAIM_UPKEEP_LIMIT, &counts);
+}
+
+/* The queue's row, which the stamp keeps fresh, says whether it has schedules at all. */
+static bool claim_is_firing(TmRun *run, const TmQueueRow *queue) {
+  if (!queue->has_schedules) return false;
+  sqlite3_int64 fire_ms = tm_fire_due_ms(run, (TmText){queue->name, queue->name_bytes});
+  return fire_ms && fire_ms <= run->now_ms;
 }
 
 static sqlite3_int64 claim_from(TmRun *run, const TmClaim *claim, TmText name,
@@ -204,9 +217,10 @@ static sqlite3_int64 claim_from(TmRun *run, const TmClaim *claim, TmText name,
   if (!claim_open(run, claim, name, &queue, &s)) return 0;
   bool is_due = tm_stmt_int(&s, TM_C_CLAIM_PROBE_IS_DUE) != 0;
   bool is_lapsed = tm_stmt_int(&s, TM_C_CLAIM_PROBE_IS_LAPSED) != 0;
-  if (is_due || is_lapsed || claim->id) {
+  bool is_firing = claim_is_firing(run, &queue);
+  if (is_due || is_lapsed || is_firing || claim->id) {
     tm_stmt_close(&s);
-    claim_stir(run, name, is_due, is_lapsed);
+    claim_stir(run, name, is_due, is_lapsed, is_firing);
     claim_choose(run, claim->id ? &choice_wanted : &choice_best, claim, &queue, &s);
   }
   sqlite3_int64 claimed = 0;

@@ -27,6 +27,7 @@ typedef struct TmProbe {
   bool has_available;
   sqlite3_int64 next_due_ms;   /* the earliest task that waits for a time */
   sqlite3_int64 next_lapse_ms; /* the lease that ends first */
+  sqlite3_int64 next_fire_ms;  /* the schedule that is due first */
   sqlite3_int64 now_ms;
 } TmProbe;
 
@@ -39,7 +40,7 @@ sqlite3_int64 tm_claim_probe_next_ms(const TmProbe *probe);
 /* False where a claim would find nothing, by reading only: no lock is taken for that. */
 bool tm_claim_may_find(TmRun *run, const TmClaim *claim);
 
-/* Claim; returns how many. Promotes what is due and rescues what has lapsed first, in
+/* Claim; returns how many. Fires and promotes what is due and rescues what has lapsed first, in
  * bounded steps. Inside the atomic scope only. */
 sqlite3_int64 tm_claim_run(TmRun *run, const TmClaim *claim);
 

@@ -52,6 +52,7 @@ static void queue_fill(TmQueueRow *row, TmText name, const TmStmt *s) {
   memcpy(row->name, name.z, (size_t)name.n);
   row->is_paused = tm_stmt_int(s, TM_C_QUEUE_ROW_PAUSED) != 0;
   row->has_history = tm_stmt_int(s, TM_C_QUEUE_ROW_HISTORY) != 0;
+  row->has_schedules = !tm_stmt_is_null(s, TM_C_QUEUE_ROW_SCHEDULE);
   row->priority = tm_stmt_int(s, TM_C_QUEUE_ROW_PRIORITY);
   row->max_attempts = tm_stmt_int(s, TM_C_QUEUE_ROW_MAX_ATTEMPTS);
   row->lease_ms = tm_stmt_int(s, TM_C_QUEUE_ROW_LEASE_MS);
@@ -71,9 +72,11 @@ const TmQueueRow *tm_queue_find(TmRun *run, TmText name) {
   tm_stmt_open(run, TM_Q_QUEUE_ROW, &s);
   tm_stmt_bind_text(&s, TM_P_QUEUE_ROW_NAME, name);
   bool is_there = tm_stmt_row(&s);
-  /* An authorizer that hides the name hides the row. */
-  if (!tm_run_failed(run) && !tm_stmt_reads(&s, TM_C_QUEUE_ROW_HISTORY)) {
-    tm_run_unreadable(run, "tm_queue");
+  /* An authorizer that hides the name hides the row; one that hides a schedule must not be taken
+   * for a queue that has none. */
+  if (!tm_run_failed(run) && (!tm_stmt_reads(&s, TM_C_QUEUE_ROW_HISTORY) ||
+                              !tm_stmt_reads(&s, TM_C_QUEUE_ROW_SCHEDULE))) {
+    tm_run_unreadable(run, "tm_queue or tm_schedule");
   } else if (is_there) {
     row = &cache->rows[cache->next];
     cache->next = (cache->next + 1) % QUEUES_KEPT;

@@ -11,6 +11,7 @@ typedef struct TmQueueRow {
   char name[TM_NAME_MAX_BYTES];
   bool is_paused;
   bool has_history;
+  bool has_schedules;
   char backoff_kind; /* first letter of the name: f, l or e */
   sqlite3_int64 priority;
   sqlite3_int64 max_attempts;

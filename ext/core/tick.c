@@ -2,9 +2,10 @@
  * Owns:    scheduled or retryable -> available when due; the end of lapsed leases.
  * Promise: bounded, idempotent, by anyone at any time; each task found by a seek in
  *          the index of live tasks, never by a scan.
- * Why:     workers need no daemon beside them: a claim calls the same two steps. */
+ * Why:     workers need no daemon beside them: a claim calls the same steps, and core/fire.c's. */
 #include "core/tick.h"
 
+#include "core/fire.h"
 #include "core/queue.h"
 
 /* Ids of tasks are read in blocks, so that no statement reads an index that the
@@ -79,7 +80,8 @@ void tm_tick_run(TmRun *run, sqlite3_int64 limit, TmTick *counts) {
   int n = 0;
   sqlite3_int64 left = limit;
   while (left > 0 && !tm_run_failed(run) && tm_queue_next(run, name, &n)) {
-    left -= tm_tick_promote(run, (TmText){name, n}, left, counts);
+    left -= tm_fire_queue(run, (TmText){name, n}, left, counts);
+    if (left > 0) left -= tm_tick_promote(run, (TmText){name, n}, left, counts);
     if (left > 0) left -= tm_tick_rescue(run, (TmText){name, n}, left, counts);
   }
   run->task_id = 0;

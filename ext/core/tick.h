@@ -23,7 +23,7 @@ sqlite3_int64 tm_tick_rescue(TmRun *run, TmText queue, sqlite3_int64 limit, TmTi
  * left, or cancelled where it was asked to stop. */
 void tm_tick_take_back(TmRun *run, TmTask *task, const char *reason, TmTick *counts);
 
-/* One round over all queues, at most `limit` tasks. */
+/* One round over all queues, schedules included, at most `limit` tasks. */
 void tm_tick_run(TmRun *run, sqlite3_int64 limit, TmTick *counts);
 
 /* Startup: take back every lease, of this worker only where one is named, then tick. */

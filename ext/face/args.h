@@ -38,7 +38,7 @@ void tm_args_free_queues(TmQueues *queues);
 
 /* ---- options --------------------------------------------------------- */
 
-#define TM_OPTIONS_MAX 16
+#define TM_OPTIONS_MAX 32
 
 typedef struct TmOptions {
   TmCall *call;

@@ -5,7 +5,7 @@
 
 #include "store/context.h"
 
-/* The insert of a TmTable: columns verb, arg1 .. arg4. */
+/* The insert of a TmTable: columns verb, arg1 .. arg5. */
 int tm_command_insert(TmContext *context, int argc, sqlite3_value **argv, sqlite3_int64 *rowid,
                       char **message);
 

@@ -2,27 +2,11 @@
  * Owns:    the enqueue options.
  * Promise: whatever is wrong with them is said before anything is written.
  * Why:     a task born with a wrong option would fail far from who made it. */
-#include "core/enqueue.h"
-#include "face/args.h"
+#include "face/fn_enqueue.h"
+
 #include "face/verbs.h"
 
-enum {
-  OPT_PRIORITY,
-  OPT_DELAY,
-  OPT_RUN_AT_MS,
-  OPT_MAX_ATTEMPTS,
-  OPT_BACKOFF,
-  OPT_LEASE,
-  OPT_KIND,
-  OPT_TAGS,
-  OPT_METADATA,
-  OPT_HELD,
-  OPT_COUNT
-};
-static const char *const option_names[OPT_COUNT] = {
-    "priority", "delay", "run_at_ms", "max_attempts", "backoff",
-    "lease",    "kind",  "tags",      "metadata",     "held",
-};
+static const char *const option_names[TM_TASK_OPTIONS] = {TM_TASK_OPTION_NAMES};
 
 enum { BACKOFF_KIND, BACKOFF_BASE, BACKOFF_MAX, BACKOFF_JITTER, BACKOFF_COUNT };
 static const char *const backoff_names[BACKOFF_COUNT] = {"kind", "base", "max", "jitter"};
@@ -31,8 +15,8 @@ static const char *const backoff_kinds[] = {"fixed", "linear", "exponential"};
 
 static void enqueue_backoff(TmOptions *options, TmEnqueue *task) {
   TmCall *call = options->call;
-  if (!options->is_given[OPT_BACKOFF] || tm_run_failed(&call->run)) return;
-  const TmJsonValue *value = &options->values[OPT_BACKOFF];
+  if (!options->is_given[TM_TASK_BACKOFF] || tm_run_failed(&call->run)) return;
+  const TmJsonValue *value = &options->values[TM_TASK_BACKOFF];
   if (value->type != TM_JSON_OBJECT) {
     tm_error_set(&call->run.error, TM_BAD_ARGUMENT,
                  "option 'backoff' is %.*s, give an object of kind, base, max and jitter",
@@ -75,13 +59,14 @@ static void enqueue_json(TmOptions *options, int i, TmJsonType type, const char 
   if (is_good) {
     *out = (TmText){value->raw, value->raw_bytes};
   } else {
-    tm_error_set(&call->run.error, TM_BAD_ARGUMENT, "option '%s' is %.*s, give %s", option_names[i],
-                 value->raw_bytes < 40 ? value->raw_bytes : 40, value->raw, wanted);
+    tm_error_set(&call->run.error, TM_BAD_ARGUMENT, "option '%s' is %.*s, give %s",
+                 options->names[i], value->raw_bytes < 40 ? value->raw_bytes : 40, value->raw,
+                 wanted);
   }
 }
 
 static void enqueue_kind(TmOptions *options, TmEnqueue *task) {
-  if (!tm_options_text(options, OPT_KIND, &task->kind) || !task->kind.z) return;
+  if (!tm_options_text(options, TM_TASK_KIND, &task->kind) || !task->kind.z) return;
   TmError *error = &options->call->run.error;
   if (task->kind.n > TM_NAME_MAX_BYTES) {
     tm_error_set(error, TM_TOO_LARGE, "kind has %d bytes, at most %d are allowed", task->kind.n,
@@ -93,19 +78,20 @@ static void enqueue_kind(TmOptions *options, TmEnqueue *task) {
   }
 }
 
-static void enqueue_options(TmOptions *options, TmEnqueue *task) {
-  tm_options_exclude(options, OPT_DELAY, OPT_RUN_AT_MS);
+void tm_enqueue_options(TmOptions *options, TmEnqueue *task) {
+  tm_options_exclude(options, TM_TASK_DELAY, TM_TASK_RUN_AT_MS);
   task->has_priority =
-      tm_options_int(options, OPT_PRIORITY, TM_PRIORITY_MIN, TM_PRIORITY_MAX, &task->priority);
-  tm_options_duration(options, OPT_DELAY, 0, &task->delay_ms);
-  task->has_run_at = tm_options_int(options, OPT_RUN_AT_MS, 0, TM_TIME_MAX_MS, &task->run_at_ms);
+      tm_options_int(options, TM_TASK_PRIORITY, TM_PRIORITY_MIN, TM_PRIORITY_MAX, &task->priority);
+  tm_options_duration(options, TM_TASK_DELAY, 0, &task->delay_ms);
+  task->has_run_at =
+      tm_options_int(options, TM_TASK_RUN_AT_MS, 0, TM_TIME_MAX_MS, &task->run_at_ms);
   task->has_max_attempts =
-      tm_options_int(options, OPT_MAX_ATTEMPTS, 1, TM_MAX_ATTEMPTS_MAX, &task->max_attempts);
-  task->has_lease = tm_options_duration(options, OPT_LEASE, 1, &task->lease_ms);
-  tm_options_bool(options, OPT_HELD, &task->is_held);
+      tm_options_int(options, TM_TASK_MAX_ATTEMPTS, 1, TM_MAX_ATTEMPTS_MAX, &task->max_attempts);
+  task->has_lease = tm_options_duration(options, TM_TASK_LEASE, 1, &task->lease_ms);
+  tm_options_bool(options, TM_TASK_HELD, &task->is_held);
   enqueue_kind(options, task);
-  enqueue_json(options, OPT_TAGS, TM_JSON_ARRAY, "an array of texts", &task->tags);
-  enqueue_json(options, OPT_METADATA, TM_JSON_OBJECT, "an object", &task->metadata);
+  enqueue_json(options, TM_TASK_TAGS, TM_JSON_ARRAY, "an array of texts", &task->tags);
+  enqueue_json(options, TM_TASK_METADATA, TM_JSON_OBJECT, "an object", &task->metadata);
   enqueue_backoff(options, task);
 }
 
@@ -115,8 +101,8 @@ void fn_enqueue(TmCall *call) {
   task.payload = tm_args_value(call, 1);
   TmOptions options = {0};
   if (call->argc > 2) {
-    tm_options_read(&options, call, 2, option_names, OPT_COUNT);
-    enqueue_options(&options, &task);
+    tm_options_read(&options, call, 2, option_names, TM_TASK_OPTIONS);
+    tm_enqueue_options(&options, &task);
   }
   if (!tm_run_failed(&call->run)) {
     call->wants_scope = !tm_enqueue_run(&call->run, &task, call->is_in_scope);

@@ -42,6 +42,21 @@ static const TmJsonColumn error_columns[] = {
     {NULL, 0, TM_JSON_AS_PLAIN},
 };
 
+static const TmJsonColumn slot_columns[] = {
+    {"schedule", TM_C_SCHEDULE_OF_TASK_SCHEDULE, TM_JSON_AS_PLAIN},
+    {"slot_ms", TM_C_SCHEDULE_OF_TASK_SLOT_MS, TM_JSON_AS_PLAIN},
+    {NULL, 0, TM_JSON_AS_PLAIN},
+};
+
+/* Which schedule made it, where one did. */
+static void look_slot(TmCall *call, sqlite3_int64 id, sqlite3_str *json) {
+  TmStmt s;
+  tm_stmt_open(&call->run, TM_Q_SCHEDULE_OF_TASK, &s);
+  tm_stmt_bind_int(&s, TM_P_SCHEDULE_OF_TASK_TASK_ID, id);
+  if (tm_stmt_row(&s)) tm_json_row_add(json, &s, slot_columns);
+  tm_stmt_close(&s);
+}
+
 static void look_errors(TmCall *call, sqlite3_int64 id, sqlite3_str *json) {
   TmStmt s;
   tm_stmt_open(&call->run, TM_Q_TASK_ERRORS, &s);
@@ -65,6 +80,7 @@ void fn_get(TmCall *call) {
   bool is_there = tm_stmt_row(&s);
   if (is_there) tm_json_row_write(json, &s, task_columns, true);
   tm_stmt_close(&s);
+  if (is_there) look_slot(call, id, json);
   if (is_there) look_errors(call, id, json);
   if (is_there && !tm_run_failed(&call->run)) {
     tm_call_result_json(call, json);

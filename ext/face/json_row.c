@@ -32,17 +32,26 @@ static void row_write_value(sqlite3_str *out, sqlite3_value *value, TmJsonAs as)
   }
 }
 
-void tm_json_row_write(sqlite3_str *out, const TmStmt *row, const TmJsonColumn *columns,
-                       bool is_open) {
-  sqlite3_str_appendchar(out, 1, '{');
+static void row_write_members(sqlite3_str *out, const TmStmt *row, const TmJsonColumn *columns,
+                              bool is_first) {
   for (int i = 0; columns[i].name; i++) {
     sqlite3_value *value = sqlite3_column_value(row->stmt, columns[i].column);
     bool is_hex = sqlite3_value_type(value) == SQLITE_BLOB;
-    sqlite3_str_append(out, i ? ",\"" : "\"", i ? 2 : 1);
+    sqlite3_str_appendall(out, i || !is_first ? ",\"" : "\"");
     sqlite3_str_appendall(out, columns[i].name);
     if (is_hex) sqlite3_str_append(out, "_hex", 4);
     sqlite3_str_append(out, "\":", 2);
     row_write_value(out, value, columns[i].as);
   }
+}
+
+void tm_json_row_write(sqlite3_str *out, const TmStmt *row, const TmJsonColumn *columns,
+                       bool is_open) {
+  sqlite3_str_appendchar(out, 1, '{');
+  row_write_members(out, row, columns, true);
   if (!is_open) sqlite3_str_appendchar(out, 1, '}');
+}
+
+void tm_json_row_add(sqlite3_str *out, const TmStmt *row, const TmJsonColumn *columns) {
+  row_write_members(out, row, columns, false);
 }

@@ -24,4 +24,7 @@ typedef struct TmJsonColumn {
 void tm_json_row_write(sqlite3_str *out, const TmStmt *row, const TmJsonColumn *columns,
                        bool is_open);
 
+/* Appends more to an object that was left open: ,"name":value,... */
+void tm_json_row_add(sqlite3_str *out, const TmStmt *row, const TmJsonColumn *columns);
+
 #endif

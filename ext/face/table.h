@@ -16,8 +16,8 @@ typedef struct TmRows TmRows;
 typedef struct TmTable {
   const char *name;
   const char *declaration; /* CREATE TABLE x(...); hidden columns, the arguments, last */
-  int columns;             /* without the hidden ones */
-  int min_args, max_args;  /* hidden columns: as many as max_args */
+  int columns;             /* without the arguments */
+  int min_args, max_args;  /* as many as max_args hidden columns are arguments */
   bool is_scanned_once;    /* a second scan with the same arguments shows the same rows */
   bool is_innocuous;       /* may be used in views of a schema that is not trusted */
   void (*fill)(TmRows *rows, int argc, sqlite3_value **argv); /* NULL: no rows */

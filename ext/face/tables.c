@@ -160,12 +160,13 @@ static void help_fill(TmRows *rows, int argc, sqlite3_value **argv) {
 
 const TmTable tm_tables[] = {
     /* Not innocuous: both write. */
-    {"tm_command", "CREATE TABLE x(verb, arg1, arg2, arg3, arg4)", 5, 0, 0, false, false, NULL,
-     tm_command_insert, "", "verb, arg1, arg2, arg3, arg4",
+    {"tm_command", "CREATE TABLE x(verb, arg1, arg2, arg3, arg4, arg5 HIDDEN)", 6, 0, 0, false,
+     false, NULL, tm_command_insert, "", "verb, arg1, arg2, arg3, arg4, arg5 (hidden)",
      "Every verb as DML, for pools, replicas and engines that take a SELECT for a read: `INSERT "
      "INTO tm_command(verb, arg1, ...)`, the verb being the function's name without tm_ and the "
-     "arguments its arguments in order. A trailing NULL is an argument left out. "
-     "last_insert_rowid() is the id of the task acted on, 0 when there was none to claim. Reads "
+     "arguments its arguments in order. A trailing NULL is an argument left out; "
+     "arg5 has to be named, for INSERTs that name no columns give four. last_insert_rowid() is the "
+     "id of the task acted on, 0 when there was none to claim. Reads "
      "as empty."},
     {"tm_claim",
      "CREATE TABLE x(id, token, queue, kind, payload, attempt, max_attempts, priority, run_at_ms,"
@@ -199,14 +200,16 @@ const TmTable tm_tables[] = {
     {"tm_stats",
      "CREATE TABLE x(queue, paused, scheduled, blocked, available, running, waiting, retryable,"
      " cancelling, held, completed, cancelled, discarded, oldest_available_ms, completed_1m,"
-     " completed_1h, wait_p50_ms, wait_p95_ms, wait_p99_ms, run_p50_ms, run_p95_ms, run_p99_ms)",
-     22, 0, 0, false, true, stats_fill, NULL, "",
+     " completed_1h, wait_p50_ms, wait_p95_ms, wait_p99_ms, run_p50_ms, run_p95_ms, run_p99_ms,"
+     " schedules, next_slot_ms)",
+     24, 0, 0, false, true, stats_fill, NULL, "",
      "queue, paused, a column for each state's count, oldest_available_ms, completed_1m, "
-     "completed_1h, wait_p50_ms, wait_p95_ms, wait_p99_ms, run_p50_ms, run_p95_ms, run_p99_ms",
+     "completed_1h, wait_p50_ms, wait_p95_ms, wait_p99_ms, run_p50_ms, run_p95_ms, run_p99_ms, "
+     "schedules, next_slot_ms",
      "One row a queue. oldest_available_ms is an age; percentiles are of what completed in the "
      "last "
-     "hour, from when a task might have run to its last claim, and from there to its end. One "
-     "pass over tm_task."},
+     "hour, from when a task might have run to its last claim, and from there to its end; "
+     "schedules counts those that are neither paused nor at their end. One pass over tm_task."},
     /* Not innocuous: its checks read everything, which a view should not start unseen. */
     {"tm_doctor", "CREATE TABLE x(name, status, detail, cure)", 4, 0, 0, false, false, doctor_fill,
      NULL, "", "name, status, detail, cure",

@@ -46,8 +46,9 @@ const TmVerb tm_verbs[] = {
     VERB(claim, 2, 3, JSON, fn_claim_is_idle, "queue, worker [, options]",
          "JSON object of the task, NULL when there is none; with `count`, a JSON array",
          "The best available task becomes running, leased to the worker: priority (higher first), "
-         "then run_at_ms, then id. Promotes what is due and rescues what has lapsed in the queue "
-         "first, at most 256 tasks each. `queue` may be a JSON array of names, first to last. "
+         "then run_at_ms, then id. Fires and promotes what is due and rescues what has lapsed in "
+         "the queue first, at most 256 tasks each. `queue` may be a JSON array of names, first to "
+         "last. "
          "Options: `lease` (duration), `count` (0..1000), `id` (this very task, if it is "
          "available)."),
     VERB(complete, 2, 3, WRITES, NULL, "id, token [, result]", "`'completed'`",
@@ -84,7 +85,9 @@ const TmVerb tm_verbs[] = {
          "Removes a final task and what belongs to it. A row of the application that points at it "
          "is the application's own foreign-key error."),
     VERB(get, 1, 1, READS | JSON, NULL, "id", "JSON, or NULL",
-         "The task with its payload, result and the errors of its attempts."),
+         "The task with its payload, result and the errors of its attempts; `schedule` and "
+         "`slot_ms` "
+         "where a schedule made it."),
 
     /* Many tasks at once. */
     VERB(cancel_where, 1, 2, WRITES, NULL, "filter [, reason]", "count of tasks changed",
@@ -114,7 +117,8 @@ const TmVerb tm_verbs[] = {
     VERB(tick, 0, 1, JSON, NULL, "[options]",
          "JSON of counts: `promoted, rescued, expired, fired, pruned`",
          "One bounded, idempotent round of maintenance over all queues; anyone may call it at any "
-         "time, nobody has to. rescued counts every lease taken back, whatever became of the task. "
+         "time, nobody has to: promotes what is due, takes back lapsed leases, fires schedules. "
+         "rescued counts every lease taken back, whatever became of the task. "
          "Option: `limit` (1..1000000, default 1000)."),
     VERB(reconcile, 0, 1, JSON, NULL, "[worker]",
          "JSON of counts: those of tm_tick, and `discarded, cancelled`",
@@ -126,13 +130,33 @@ const TmVerb tm_verbs[] = {
          "lock, no statement and no snapshot; interruptible. `queue` may be a JSON array. Refuses "
          "inside a transaction `[in_transaction]`, and so always by tm_command."),
 
-    /* Schedules. Innocuous: it reads the system's zone files, under names that lead nowhere else,
+    /* Schedules. */
+    VERB(
+        schedule, 4, 5, WRITES, NULL, "name, spec, queue, payload [, options]",
+        "ms since 1970 of its next slot, NULL where there is none",
+        "A task for the queue at each time that the spec names (see Specs and Slots); a schedule "
+        "of this "
+        "name is changed. The queue comes into being with it, unless queues are strict "
+        "`[no_such_queue]`. Options: those of tm_enqueue but run_at_ms, for each task; `zone` (an "
+        "IANA name; UTC where none is given), `catch_up` (`none`, `one`, the default, or `all`: "
+        "which of the slots that were missed fire), `overlap` (`allow`, the default, `skip` or "
+        "`queue`: what becomes of a slot while a task of the schedule is not finished), `start_ms` "
+        "and `end_ms` (slots from and up to then, both included), `max_runs` (so many tasks), "
+        "`jitter` (duration: run_at_ms is up to so much later, by a number from name and slot)."),
+    VERB(unschedule, 1, 1, WRITES, NULL, "name", "1",
+         "Removes a schedule; the tasks that it made stay. `[no_such_schedule]`."),
+    VERB(pause_schedule, 1, 1, WRITES, NULL, "name", "1",
+         "No slot of the schedule fires, not even later. `[no_such_schedule]`."),
+    VERB(resume_schedule, 1, 1, WRITES, NULL, "name", "1",
+         "Ends tm_pause_schedule: goes on with the first slot from now. `[no_such_schedule]`."),
+
+    /* Innocuous: it reads the system's zone files, under names that lead nowhere else,
      * in bounded time, and nothing of the database. */
     VERB(cron_next, 2, 3, READS | SETUP | PURE, NULL, "spec, after_ms [, zone]",
          "ms since 1970, NULL where it is never",
          "The first time after after_ms at which the schedule fires, by the clocks of the zone (an "
          "IANA name; UTC where none is given). Works on any database. `spec`: five or six cron "
-         "fields, `@daily` and the like, or `@every 90s`; see Schedules."),
+         "fields, `@daily` and the like, or `@every 90s`; see Specs."),
 
     /* The clock. */
     VERB(now, 0, 0, READS | SETUP | PURE, NULL, "", "ms since 1970",

@@ -49,6 +49,12 @@ void fn_reconcile(TmCall *call);
 /* fn_look.c */
 void fn_get(TmCall *call);
 
+/* fn_schedule.c */
+void fn_schedule(TmCall *call);
+void fn_unschedule(TmCall *call);
+void fn_pause_schedule(TmCall *call);
+void fn_resume_schedule(TmCall *call);
+
 /* fn_cron.c */
 void fn_cron_next(TmCall *call);
 

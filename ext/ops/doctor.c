@@ -6,6 +6,7 @@
  *          keys off, no WAL, no busy timeout. */
 #include "ops/doctor.h"
 
+#include "core/schedule.h"
 #include "store/migrate.h"
 #include "store/schema.h"
 
@@ -209,6 +210,28 @@ static void doctor_tasks(const Doctor *doctor) {
   doctor_recover(doctor, "tasks");
 }
 
+/* ---- the schedules --------------------------------------------------- */
+
+static void doctor_schedules(const Doctor *doctor) {
+  TmScheduleHealth health;
+  tm_schedule_health(doctor->run, &health);
+  char *what = health.what;
+  if (!doctor_recover(doctor, "schedules")) {
+    doctor_say_made(
+        doctor, "schedules", health.broken == 0, "warn",
+        health.broken ? sqlite3_mprintf("%lld of %lld cannot fire, the first is %s", health.broken,
+                                        health.count, what)
+                      : sqlite3_mprintf("%lld fire", health.count),
+        "install the system's zone files (package tzdata), or SELECT tm_schedule() anew");
+    doctor_say_made(doctor, "overdue_schedules", health.overdue == 0, "warn",
+                    health.overdue ? sqlite3_mprintf("%lld, the oldest for %lld ms", health.overdue,
+                                                     health.oldest_ms)
+                                   : sqlite3_mprintf("none"),
+                    "SELECT tm_tick() now and then, or start a worker for its queue");
+  }
+  sqlite3_free(what);
+}
+
 void tm_doctor_run(TmRun *run, TmDoctorRow *row, void *arg) {
   Doctor doctor = {run, row, arg};
   doctor_switches(&doctor);
@@ -222,4 +245,5 @@ void tm_doctor_run(TmRun *run, TmDoctorRow *row, void *arg) {
     doctor_invariant(&doctor, &tm_invariants[i]);
   }
   if (!tm_run_failed(run)) doctor_tasks(&doctor);
+  if (!tm_run_failed(run)) doctor_schedules(&doctor);
 }

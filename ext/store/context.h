@@ -35,6 +35,7 @@ typedef struct TmContext {
   int depth;                   /* verbs under way, one inside the other */
   bool is_kept;                /* the keeper is connected: statements may stay */
   bool is_closing;             /* the keeper is gone: nothing is cached any more */
+  bool is_firing;              /* slots are being decided: a trigger's call decides none of them */
   bool is_busy_queue;          /* the last claim found a task: do not look before the lock */
   TmZones zones;
   TmWatch *watch; /* NULL until a wait needs it; closed with the connection */

@@ -271,3 +271,16 @@ TmText tm_stmt_text(const TmStmt *stmt, int column) {
   text.n = text.z ? sqlite3_column_bytes(stmt->stmt, column) : 0;
   return text;
 }
+
+TmValue tm_stmt_value(const TmStmt *stmt, int column) {
+  TmValue value = {.type = sqlite3_column_type(stmt->stmt, column)};
+  switch (value.type) {
+  case SQLITE_INTEGER: value.i = sqlite3_column_int64(stmt->stmt, column); break;
+  case SQLITE_FLOAT: value.r = sqlite3_column_double(stmt->stmt, column); break;
+  case SQLITE_TEXT: value.data = sqlite3_column_text(stmt->stmt, column); break;
+  case SQLITE_BLOB: value.data = sqlite3_column_blob(stmt->stmt, column); break;
+  default: break;
+  }
+  if (value.data) value.n = sqlite3_column_bytes(stmt->stmt, column);
+  return value;
+}

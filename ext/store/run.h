@@ -97,6 +97,7 @@ double tm_stmt_real(const TmStmt *stmt, int column);
 /* After a step: false where an authorizer made NULL of a column of a table. The statement's
  * column has a declared type unless that happened. */
 bool tm_stmt_reads(const TmStmt *stmt, int column);
-TmText tm_stmt_text(const TmStmt *stmt, int column); /* alive until the next step or close */
+TmText tm_stmt_text(const TmStmt *stmt, int column);   /* alive until the next step or close */
+TmValue tm_stmt_value(const TmStmt *stmt, int column); /* so too */
 
 #endif

@@ -143,7 +143,7 @@ WHERE NOT is_paused
 -- One pass over the tasks. Times are of what completed in the last hour; a wait
 -- is from when the task might have run to its last claim.
 -- name: stats
--- columns: queue paused scheduled blocked available running waiting retryable cancelling held completed cancelled discarded oldest_available_ms completed_1m completed_1h wait_p50_ms wait_p95_ms wait_p99_ms run_p50_ms run_p95_ms run_p99_ms
+-- columns: queue paused scheduled blocked available running waiting retryable cancelling held completed cancelled discarded oldest_available_ms completed_1m completed_1h wait_p50_ms wait_p95_ms wait_p99_ms run_p50_ms run_p95_ms run_p99_ms schedules next_slot_ms
 WITH
   done AS (
     SELECT
@@ -173,6 +173,12 @@ WITH
       min(run_ms) FILTER (WHERE run_rank >= 0.95 * n) AS run_p95_ms,
       min(run_ms) FILTER (WHERE run_rank >= 0.99 * n) AS run_p99_ms
     FROM ranked
+    GROUP BY queue
+  ),
+  planned AS (
+    SELECT queue, count(*) AS schedules, min(next_ms) AS next_slot_ms
+    FROM main.tm_schedule
+    WHERE paused = 0 AND next_ms IS NOT NULL
     GROUP BY queue
   ),
   counted AS (
@@ -217,8 +223,11 @@ SELECT
   s.wait_p99_ms,
   s.run_p50_ms,
   s.run_p95_ms,
-  s.run_p99_ms
+  s.run_p99_ms,
+  coalesce(p.schedules, 0),
+  p.next_slot_ms
 FROM main.tm_queue AS q
 LEFT JOIN counted AS c ON c.queue = q.name
 LEFT JOIN spread AS s ON s.queue = q.name
+LEFT JOIN planned AS p ON p.queue = q.name
 ORDER BY q.name;

@@ -21,7 +21,7 @@ SELECT name FROM main.tm_queue WHERE name > :after ORDER BY name LIMIT 1;
 
 -- What a verb reads of a queue; kept with the stamp.
 -- name: queue_row
--- columns: paused history priority max_attempts lease_ms backoff_kind backoff_base_ms backoff_max_ms backoff_jitter
+-- columns: paused history priority max_attempts lease_ms backoff_kind backoff_base_ms backoff_max_ms backoff_jitter schedule
 SELECT
   paused,
   history,
@@ -31,6 +31,7 @@ SELECT
   backoff_kind,
   backoff_base_ms,
   backoff_max_ms,
-  backoff_jitter
+  backoff_jitter,
+  (SELECT name FROM main.tm_schedule WHERE queue = :name AND paused = 0 AND due_ms IS NOT NULL LIMIT 1)
 FROM main.tm_queue
 WHERE name = :name;

@@ -52,6 +52,18 @@ proc ::matrix::tasks_sql {} {
     SELECT tm_clock_advance(10);"
 }
 
+# Two schedules with three slots behind them: one whose slots all fire, one that waits for its turn.
+proc ::matrix::plans_sql {} {
+  return "
+    SELECT tm_clock_set(1700000000000);
+    INSERT INTO tm_queue (name) VALUES ('clock'), ('other');
+    SELECT tm_schedule('all', '@hourly', 'clock', 'payload', '{\"catch_up\":\"all\",\"priority\":3}');
+    SELECT tm_schedule('turn', '@hourly', 'clock', 'payload', '{\"overlap\":\"queue\",\"max_runs\":9}');
+    SELECT tm_schedule('still', '@hourly', 'other', 'payload'), tm_pause_schedule('still');
+    SELECT tm_clock_advance('1h'), tm_claim('clock', 'w', '{\"count\":2,\"lease\":\"9h\"}');
+    SELECT tm_clock_advance('3h');"
+}
+
 # The application's own tables, and what stands in its way.
 proc ::matrix::application_sql {} {
   return {
@@ -69,7 +81,7 @@ proc ::matrix::application_sql {} {
   }
 }
 
-# `tasks` has the newest schema, `first` version 1 of it, `bare` none. Pages are short, so that
+# `tasks` and `plans` have the newest schema, `first` version 1 of it, `bare` none. Pages are short, so that
 # what a verb writes needs new ones.
 proc ::matrix::make_databases {} {
   variable folder
@@ -77,12 +89,13 @@ proc ::matrix::make_databases {} {
   if {$folder ne {}} return
   set folder $::harness::scratch/matrix
   file mkdir $folder
-  foreach name {tasks first bare} {
+  foreach name {tasks plans first bare} {
     sqlite3 ::make $folder/$name
     ::harness::load_extension make
     ::make eval "PRAGMA page_size = 512; PRAGMA journal_mode = $journal"
     if {$name ne "bare"} { ::make eval {INSERT INTO tm_command (verb) VALUES ('init')} }
     if {$name eq "tasks"} { ::make eval [tasks_sql] }
+    if {$name eq "plans"} { ::make eval [plans_sql] }
     if {$name eq "first"} { ::make eval {SELECT tm_enqueue('q', 'x'); SELECT tm_migrate(1)} }
     ::make eval [application_sql]
     ::make close
@@ -553,7 +566,7 @@ proc ::matrix::in_context {base flags verb arguments context} {
   variable has_keys_off [expr {"-keys-off" in $flags}]
   make_databases
   set command [join [concat [list '$verb'] [expr {$arguments eq {} ? {} : [list $arguments]}]] ", "]
-  set columns [join [lrange {verb arg1 arg2 arg3 arg4} 0 [llength [split_arguments $arguments]]] ", "]
+  set columns [join [lrange {verb arg1 arg2 arg3 arg4 arg5} 0 [llength [split_arguments $arguments]]] ", "]
   set map [list CALL "tm_${verb}($arguments)" COMMAND $command COLUMNS $columns ARGS $arguments]
   set fire {CREATE TRIGGER fires AFTER INSERT ON fire BEGIN SELECT 1; END}
   set body [dict get {

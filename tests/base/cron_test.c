@@ -125,9 +125,48 @@ static void test_cron_cost(Tally *tally) {
   check(tally, us < 1000, "and is found in less than a millisecond");
 }
 
+/* The newest times, by walking there. */
+static sqlite3_int64 newest_slowly(const TmCron *cron, const TmZone *zone, sqlite3_int64 at_ms,
+                                   sqlite3_int64 until_ms, int count) {
+  sqlite3_int64 ring[8];
+  int n = 0;
+
+  for (; at_ms != TM_CRON_NEVER && at_ms <= until_ms; at_ms = tm_cron_next(cron, zone, at_ms)) {
+    ring[n++ % 8] = at_ms;
+  }
+  return ring[n > count ? (n - count) % 8 : 0];
+}
+
+static void test_cron_newest(Tally *tally) {
+  static const char *const specs[] = {"* * * * * *", "*/7 * * * *",      "30 2 * * *",
+                                      "0 9 LW * *",  "* * 3 26 10 *",    "@every 90s",
+                                      "0 0 29 2 *",  "15,45 1-3 * * sun"};
+  TmError error = {0};
+  TmZone *zone = tm_zone_load((TmText){"Europe/Berlin", 13}, &error);
+  int wrong = 0;
+
+  for (int i = 0; i < 8; i++) {
+    TmCron cron;
+    if (!zone || !parse(specs[i], (int)strlen(specs[i]), &cron)) abort();
+    for (int k = 0; k < 40; k++) {
+      /* From some time before clocks go back until some time after it. */
+      sqlite3_int64 from_ms = 1761436800000 - (i == 0 ? k * 7919 : k * 7919993) % 86400000;
+      sqlite3_int64 at_ms = tm_cron_next(&cron, zone, from_ms);
+      sqlite3_int64 until_ms = at_ms + (i == 0 ? 100003 : 79999999) * (sqlite3_int64)(k % 9);
+      int count = 1 + k % 7;
+      wrong += tm_cron_newest(&cron, zone, at_ms, until_ms, count) !=
+               newest_slowly(&cron, zone, at_ms, until_ms, count);
+    }
+  }
+  check(tally, wrong == 0, "the newest times are found by halving as by walking");
+  tm_zone_free(zone);
+  tm_error_clear(&error);
+}
+
 void test_cron(Tally *tally) {
   test_cron_bytes(tally);
   test_cron_random(tally);
   test_cron_start(tally);
   test_cron_cost(tally);
+  test_cron_newest(tally);
 }
