@@ -112,6 +112,13 @@ static void queue_unknown(TmRun *run, TmText name) {
   }
 }
 
+void tm_queue_must_exist(TmRun *run, TmText name) {
+  tm_run_begin(run);
+  if (!tm_run_failed(run) && !queue_exists(run, name) && !tm_run_failed(run)) {
+    queue_unknown(run, name);
+  }
+}
+
 void tm_queue_need(TmRun *run, TmText name) {
   tm_run_begin(run);
   if (tm_run_failed(run) || queue_exists(run, name)) return;

@@ -70,8 +70,7 @@ TmText tm_args_text(TmCall *call, int arg, const char *name) {
   return text;
 }
 
-/* Shared with the names inside a JSON array. */
-static void args_check_name(TmCall *call, const char *name, TmText text) {
+void tm_args_check_name(TmCall *call, const char *name, TmText text) {
   if (text.n > TM_NAME_MAX_BYTES) {
     tm_error_set(&call->run.error, TM_TOO_LARGE, "%s has %d bytes, at most %d are allowed", name,
                  text.n, TM_NAME_MAX_BYTES);
@@ -90,7 +89,7 @@ TmText tm_args_name(TmCall *call, int arg, const char *name) {
                  TM_NAME_MAX_BYTES);
     return TM_NO_TEXT;
   }
-  args_check_name(call, name, text);
+  tm_args_check_name(call, name, text);
   return text;
 }
 
@@ -179,7 +178,7 @@ static void args_queue_array(TmCall *call, const TmJsonValue *array, TmQueues *q
     }
     queues->owned[queues->count] = name;
     queues->names[queues->count++] = (TmText){name, n};
-    args_check_name(call, "queue", (TmText){name, n});
+    tm_args_check_name(call, "queue", (TmText){name, n});
   }
   if (queues->count == 0) {
     tm_error_set(&call->run.error, TM_BAD_ARGUMENT,

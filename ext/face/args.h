@@ -15,6 +15,8 @@ sqlite3_int64 tm_args_int(TmCall *call, int arg, const char *name, sqlite3_int64
                           sqlite3_int64 max);
 /* Text of 1 to 255 bytes without NUL. */
 TmText tm_args_name(TmCall *call, int arg, const char *name);
+/* The same of a text that came otherwise. */
+void tm_args_check_name(TmCall *call, const char *name, TmText text);
 /* Text, or absent where the argument is missing or NULL. */
 TmText tm_args_text(TmCall *call, int arg, const char *name);
 /* Any value, NULL where missing. */

@@ -95,6 +95,12 @@ const TmVerb tm_verbs[] = {
          "One bounded, idempotent round of maintenance over all queues; anyone may call it at any "
          "time, nobody has to. rescued counts every lease taken back, whatever became of the task. "
          "Option: `limit` (1..1000000, default 1000)."),
+    VERB(prune, 0, 1, JSON, NULL, "[options]", "JSON of a count: `pruned`",
+         "Removes finished tasks that their queue does not keep any longer, the oldest first, each "
+         "as tm_delete does: columns `keep_completed_ms`, `keep_cancelled_ms`, `keep_discarded_ms` "
+         "and `keep_count` of `tm_queue`, see Retention. tm_tick does the same. A task that a "
+         "foreign key or a trigger keeps stays, and tm_doctor names it. Options: `limit` "
+         "(1..1000000, default 1000), `queue` (a name, `[no_such_queue]`)."),
     VERB(reconcile, 0, 1, JSON, NULL, "[worker]",
          "JSON of counts: those of tm_tick, and `discarded, cancelled`",
          "At startup: everything still leased (to that worker, where named) goes back to available "

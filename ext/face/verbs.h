@@ -38,6 +38,7 @@ void fn_delete(TmCall *call);
 void fn_pause(TmCall *call);
 void fn_resume(TmCall *call);
 void fn_tick(TmCall *call);
+void fn_prune(TmCall *call);
 void fn_reconcile(TmCall *call);
 
 /* fn_look.c */

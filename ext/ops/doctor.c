@@ -209,6 +209,26 @@ static void doctor_tasks(const Doctor *doctor) {
   doctor_recover(doctor, "tasks");
 }
 
+/* Finished tasks that are past their time and cannot be deleted. */
+static void doctor_pruning(const Doctor *doctor) {
+  TmRun *run = doctor->run;
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_DOCTOR_IN_USE, &s);
+  if (tm_stmt_row(&s)) {
+    sqlite3_int64 tasks = tm_stmt_int(&s, TM_C_DOCTOR_IN_USE_TASKS);
+    TmText by = tm_stmt_text(&s, TM_C_DOCTOR_IN_USE_BY);
+    doctor_say_made(doctor, "pruning", tasks == 0, "warn",
+                    tasks ? sqlite3_mprintf("%lld finished tasks cannot go, the first is %lld: a "
+                                            "foreign key (%s) or a trigger keeps them",
+                                            tasks, tm_stmt_int(&s, TM_C_DOCTOR_IN_USE_FIRST_ID),
+                                            by.z ? by.z : "of no table")
+                          : sqlite3_mprintf("nothing stands in its way"),
+                    "delete the rows that point at them, then SELECT tm_prune()");
+  }
+  tm_stmt_close(&s);
+  doctor_recover(doctor, "pruning");
+}
+
 void tm_doctor_run(TmRun *run, TmDoctorRow *row, void *arg) {
   Doctor doctor = {run, row, arg};
   doctor_switches(&doctor);
@@ -222,4 +242,5 @@ void tm_doctor_run(TmRun *run, TmDoctorRow *row, void *arg) {
     doctor_invariant(&doctor, &tm_invariants[i]);
   }
   if (!tm_run_failed(run)) doctor_tasks(&doctor);
+  if (!tm_run_failed(run)) doctor_pruning(&doctor);
 }

@@ -271,3 +271,19 @@ TmText tm_stmt_text(const TmStmt *stmt, int column) {
   text.n = text.z ? sqlite3_column_bytes(stmt->stmt, column) : 0;
   return text;
 }
+
+/* ---- a step that may fail --------------------------------------------- */
+
+void tm_run_step(TmRun *run, void (*body)(TmRun *run, void *arg), void *arg) {
+  TmStep step = {run, body, arg, false};
+  TmStmt scope;
+  tm_stmt_open(run, TM_Q_SCOPE_STEP, &scope);
+  tm_stmt_bind_pointer(&scope, TM_P_SCOPE_STEP_STEP, &step, TM_STEP_POINTER);
+  tm_stmt_exec(&scope);
+  if (!tm_run_failed(run) && !step.was_run) tm_run_dropped(run, "tm_command");
+}
+
+void tm_run_enter_step(TmStep *step) {
+  step->was_run = true;
+  step->body(step->run, step->arg);
+}

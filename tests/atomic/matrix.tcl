@@ -52,6 +52,22 @@ proc ::matrix::tasks_sql {} {
     SELECT tm_clock_advance(10);"
 }
 
+# Task 11 is discarded and kept by a row of others, 14 is completed and due, 13 was cancelled before.
+proc ::matrix::kept_sql {} {
+  return {
+    SELECT tm_cancel(13);
+    UPDATE tm_queue SET keep_completed_ms = 0, keep_discarded_ms = 0, keep_count = 2 WHERE name = 'work';
+    CREATE TABLE keeps (task_id INTEGER REFERENCES tm_task (id));
+    INSERT INTO keeps VALUES (11);
+    SELECT tm_tick();
+    SELECT tm_enqueue('work', 'finished next'), tm_claim('work', 'w', '{"id":15}');
+    SELECT tm_enqueue('work', 'finished'), tm_cancel(16), tm_enqueue('work', 'finished'), tm_cancel(17);
+    SELECT tm_enqueue('work', 'finished'), tm_claim('work', 'w', '{"id":18}'), tm_complete(18, 1);
+    UPDATE tm_queue SET keep_cancelled_ms = 3600000 WHERE name = 'work';
+    SELECT tm_clock_advance('2h');
+  }
+}
+
 # The application's own tables, and what stands in its way.
 proc ::matrix::application_sql {} {
   return {
@@ -69,7 +85,7 @@ proc ::matrix::application_sql {} {
   }
 }
 
-# `tasks` has the newest schema, `first` version 1 of it, `bare` none. Pages are short, so that
+# `tasks` has the newest schema, `kept` too and its queue `work` limits for what is finished, `first` version 1 of it, `bare` none. Pages are short, so that
 # what a verb writes needs new ones.
 proc ::matrix::make_databases {} {
   variable folder
@@ -77,12 +93,13 @@ proc ::matrix::make_databases {} {
   if {$folder ne {}} return
   set folder $::harness::scratch/matrix
   file mkdir $folder
-  foreach name {tasks first bare} {
+  foreach name {tasks kept first bare} {
     sqlite3 ::make $folder/$name
     ::harness::load_extension make
     ::make eval "PRAGMA page_size = 512; PRAGMA journal_mode = $journal"
     if {$name ne "bare"} { ::make eval {INSERT INTO tm_command (verb) VALUES ('init')} }
-    if {$name eq "tasks"} { ::make eval [tasks_sql] }
+    if {$name in {tasks kept}} { ::make eval [tasks_sql] }
+    if {$name eq "kept"} { ::make eval [kept_sql] }
     if {$name eq "first"} { ::make eval {SELECT tm_enqueue('q', 'x'); SELECT tm_migrate(1)} }
     ::make eval [application_sql]
     ::make close
