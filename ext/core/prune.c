@@ -3,8 +3,8 @@
  * Promise: bounded; the oldest first; each task found by a seek. A task that somebody's
  *          foreign key or trigger keeps stays whole, is set aside, and stops no other.
  * Why:     deletes go in a step of their own, because a failed one may have written something
- *          (RAISE(FAIL) keeps what came before it), or fail only at COMMIT (a deferred foreign key):
- *          SQLite undoes the step, and the round goes on. */
+ *          (RAISE(FAIL) keeps what came before it), or fail only at COMMIT (a deferred foreign
+ * key): SQLite undoes the step, and the round goes on. */
 #include "core/prune.h"
 
 #include "core/queue.h"
@@ -34,6 +34,7 @@ typedef struct PruneQueue {
   TmText name;
   bool exists;
   sqlite3_int64 keep_ms[TM_STATE_COUNT]; /* of the final states; -1: for ever */
+  sqlite3_int64 tasks;                   /* as tm_finished_count has it */
   sqlite3_int64 excess;                  /* tasks more than keep_count */
   bool has_count;
 } PruneQueue;
@@ -53,6 +54,11 @@ static TmText prune_phase(const PruneNote *note) {
   return tm_text_of(note->phase == TM_STATE_COUNT ? PRUNE_IN_USE : tm_state_name(note->phase));
 }
 
+/* An authorizer that hides a column would make notes look untrue, or tasks unlimited. */
+static void prune_need_reads(const TmStmt *s, int column, const char *table) {
+  if (!tm_run_failed(s->run) && !tm_stmt_reads(s, column)) tm_run_unreadable(s->run, table);
+}
+
 static void prune_forget(TmRun *run, const PruneQueue *queue, const PruneNote *note) {
   TmStmt s;
   tm_stmt_open(run, TM_Q_PRUNE_FORGET, &s);
@@ -63,23 +69,39 @@ static void prune_forget(TmRun *run, const PruneQueue *queue, const PruneNote *n
   tm_stmt_write(&s, "tm_finished");
 }
 
-static void prune_set_aside(TmRun *run, const PruneQueue *queue, const PruneNote *note) {
-  TmStmt s;
-  tm_stmt_open(run, TM_Q_PRUNE_SET_ASIDE, &s);
-  tm_stmt_bind_text(&s, TM_P_PRUNE_SET_ASIDE_QUEUE, queue->name);
-  tm_stmt_bind_int(&s, TM_P_PRUNE_SET_ASIDE_AT_MS, run->now_ms + PRUNE_RETRY_MS);
-  tm_stmt_bind_int(&s, TM_P_PRUNE_SET_ASIDE_TASK_ID, note->task_id);
-  tm_stmt_write(&s, "tm_finished");
-  prune_forget(run, queue, note);
-}
-
-/* Nothing is written where the task is noted already, or is not finished. */
-static void prune_note(TmRun *run, TmText queue, sqlite3_int64 task_id) {
+static void prune_note(TmRun *run, TmText queue, const PruneNote *note) {
   TmStmt s;
   tm_stmt_open(run, TM_Q_PRUNE_NOTE, &s);
   tm_stmt_bind_text(&s, TM_P_PRUNE_NOTE_QUEUE, queue);
-  tm_stmt_bind_int(&s, TM_P_PRUNE_NOTE_TASK_ID, task_id);
-  tm_stmt_exec(&s);
+  tm_stmt_bind_text(&s, TM_P_PRUNE_NOTE_PHASE, prune_phase(note));
+  tm_stmt_bind_int(&s, TM_P_PRUNE_NOTE_AT_MS, note->at_ms);
+  tm_stmt_bind_int(&s, TM_P_PRUNE_NOTE_TASK_ID, note->task_id);
+  tm_stmt_write(&s, "tm_finished");
+}
+
+static void prune_set_aside(TmRun *run, const PruneQueue *queue, const PruneNote *note) {
+  PruneNote aside = {.task_id = note->task_id, .phase = TM_STATE_COUNT};
+  aside.at_ms = run->now_ms + PRUNE_RETRY_MS;
+  prune_note(run, queue->name, &aside);
+  prune_forget(run, queue, note);
+}
+
+/* Back in order, where it is still to be judged with the others. */
+static void prune_take_back(TmRun *run, const PruneQueue *queue, const PruneNote *aside) {
+  PruneNote note = {.task_id = aside->task_id};
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_PRUNE_ASIDE, &s);
+  tm_stmt_bind_text(&s, TM_P_PRUNE_ASIDE_QUEUE, queue->name);
+  tm_stmt_bind_int(&s, TM_P_PRUNE_ASIDE_TASK_ID, aside->task_id);
+  bool is_wanted = tm_stmt_row(&s) && tm_stmt_int(&s, TM_C_PRUNE_ASIDE_IS_WANTED) != 0;
+  if (is_wanted) {
+    note.phase = tm_state_of(tm_stmt_text(&s, TM_C_PRUNE_ASIDE_STATE));
+    note.at_ms = tm_stmt_int(&s, TM_C_PRUNE_ASIDE_AT_MS);
+  }
+  prune_need_reads(&s, TM_C_PRUNE_ASIDE_STATE, "tm_task");
+  tm_stmt_close(&s);
+  if (is_wanted) prune_note(run, queue->name, &note);
+  prune_forget(run, queue, aside);
 }
 
 /* The statements that read notes have the same columns, TM_C_PRUNE_DUE_*. */
@@ -92,6 +114,7 @@ static void prune_read_rows(TmStmt *s, PruneBlock *block) {
     note->task_id = tm_stmt_int(s, TM_C_PRUNE_DUE_TASK_ID);
     note->is_current = tm_stmt_int(s, TM_C_PRUNE_DUE_IS_CURRENT) != 0;
   }
+  prune_need_reads(s, TM_C_PRUNE_DUE_STATE, "tm_task");
   tm_stmt_close(s);
 }
 
@@ -193,9 +216,10 @@ static void prune_settings(TmRun *run, PruneQueue *queue) {
     queue->keep_ms[TM_CANCELLED] = prune_int_or(&s, TM_C_PRUNE_SETTINGS_KEEP_CANCELLED_MS, -1);
     queue->keep_ms[TM_DISCARDED] = prune_int_or(&s, TM_C_PRUNE_SETTINGS_KEEP_DISCARDED_MS, -1);
     sqlite3_int64 keep = prune_int_or(&s, TM_C_PRUNE_SETTINGS_KEEP_COUNT, FOR_EVER);
-    sqlite3_int64 tasks = tm_stmt_int(&s, TM_C_PRUNE_SETTINGS_TASKS);
-    if (tasks > keep) queue->excess = tasks - keep;
+    queue->tasks = tm_stmt_int(&s, TM_C_PRUNE_SETTINGS_TASKS);
+    if (queue->tasks > keep) queue->excess = queue->tasks - keep;
   }
+  prune_need_reads(&s, TM_C_PRUNE_SETTINGS_KEEP_COMPLETED_MS, "tm_queue");
   tm_stmt_close(&s);
 }
 
@@ -207,8 +231,7 @@ static void prune_return(TmRun *run, const PruneQueue *queue, const PruneRound *
   do {
     prune_read_due(run, queue, PRUNE_IN_USE, until_ms, left, &block);
     for (int i = 0; i < block.count && !tm_run_failed(run); i++) {
-      prune_note(run, queue->name, block.notes[i].task_id);
-      prune_forget(run, queue, &block.notes[i]);
+      prune_take_back(run, queue, &block.notes[i]);
     }
     left -= block.count;
   } while (block.count > 0 && left > 0 && !tm_run_failed(run));
@@ -241,8 +264,11 @@ static void prune_excess(TmRun *run, PruneQueue *queue, PruneRound *round) {
     PruneBlock block;
     prune_read_oldest(run, queue, prune_least(queue->excess, round->left), &block);
     if (block.count == 0) return;
+    sqlite3_int64 tasks = queue->tasks;
     prune_block(run, queue, &block, round);
     prune_settings(run, queue);
+    /* Every note of the block is gone: a count that stays would take the others with it. */
+    if (queue->tasks > tasks - block.count) tm_run_dropped(run, "tm_finished_count");
   }
 }
 
@@ -264,7 +290,7 @@ static void prune_queue(TmRun *run, TmText name, PruneRound *round) {
 /* ---- tasks that finished before their queue had a limit --------------------- */
 
 typedef struct PruneFound {
-  sqlite3_int64 task_id;
+  PruneNote note;
   int queue_bytes;
   char queue[TM_NAME_MAX_BYTES];
 } PruneFound;
@@ -281,15 +307,19 @@ static sqlite3_int64 prune_walk_block(TmRun *run, sqlite3_int64 after_id, sqlite
   while (count < PRUNE_BLOCK && tm_stmt_row(&s)) {
     TmText queue = tm_stmt_text(&s, TM_C_PRUNE_WALK_FINDS_QUEUE);
     PruneFound *next = &found[count++];
-    next->task_id = tm_stmt_int(&s, TM_C_PRUNE_WALK_FINDS_TASK_ID);
+    next->note.task_id = tm_stmt_int(&s, TM_C_PRUNE_WALK_FINDS_TASK_ID);
+    next->note.phase = tm_state_of(tm_stmt_text(&s, TM_C_PRUNE_WALK_FINDS_PHASE));
+    next->note.at_ms = tm_stmt_int(&s, TM_C_PRUNE_WALK_FINDS_AT_MS);
     next->queue_bytes = queue.n > TM_NAME_MAX_BYTES ? TM_NAME_MAX_BYTES : queue.n;
     if (queue.z) memcpy(next->queue, queue.z, (size_t)next->queue_bytes);
   }
+  prune_need_reads(&s, TM_C_PRUNE_WALK_FINDS_PHASE, "tm_task");
+  prune_need_reads(&s, TM_C_PRUNE_WALK_FINDS_KEEP_COUNT, "tm_queue");
   tm_stmt_close(&s);
   for (int i = 0; i < count && !tm_run_failed(run); i++) {
-    prune_note(run, (TmText){found[i].queue, found[i].queue_bytes}, found[i].task_id);
+    prune_note(run, (TmText){found[i].queue, found[i].queue_bytes}, &found[i].note);
   }
-  return count < PRUNE_BLOCK ? end_id : found[count - 1].task_id;
+  return count < PRUNE_BLOCK ? end_id : found[count - 1].note.task_id;
 }
 
 static void prune_walk(TmRun *run, sqlite3_int64 tasks) {
@@ -299,9 +329,9 @@ static void prune_walk(TmRun *run, sqlite3_int64 tasks) {
   bool is_due = tm_stmt_row(&s);
   sqlite3_int64 after_id = is_due ? tm_stmt_int(&s, TM_C_PRUNE_WALK_AFTER_ID) : 0;
   sqlite3_int64 end_id = is_due ? tm_stmt_int(&s, TM_C_PRUNE_WALK_END_ID) : 0;
-  bool is_last =
-      is_due && (tm_stmt_is_null(&s, TM_C_PRUNE_WALK_END_ID) ||
-                 tm_stmt_int(&s, TM_C_PRUNE_WALK_END_ID) >= tm_stmt_int(&s, TM_C_PRUNE_WALK_LAST_ID));
+  bool is_last = is_due && (tm_stmt_is_null(&s, TM_C_PRUNE_WALK_END_ID) ||
+                            tm_stmt_int(&s, TM_C_PRUNE_WALK_END_ID) >=
+                                tm_stmt_int(&s, TM_C_PRUNE_WALK_LAST_ID));
   tm_stmt_close(&s);
   if (!is_due) return;
   while (after_id < end_id && !tm_run_failed(run)) {
@@ -324,6 +354,7 @@ static bool prune_next(TmRun *run, char *name, int *n) {
     *n = next.n > TM_NAME_MAX_BYTES ? TM_NAME_MAX_BYTES : next.n;
     memcpy(name, next.z, (size_t)*n);
   }
+  prune_need_reads(&s, TM_C_PRUNE_NEXT_QUEUE, "tm_finished");
   tm_stmt_close(&s);
   return is_there;
 }

@@ -20,11 +20,12 @@ WHERE q.name = :queue;
 
 -- is_current is 0 where somebody wrote around the rules, and the note is not true any more.
 -- name: prune_due
--- columns: phase at_ms task_id is_current
+-- columns: phase at_ms task_id state is_current
 SELECT
   f.phase,
   f.at_ms,
   f.task_id,
+  t.state,
   t.state IS f.phase AND t.queue IS f.queue AND t.moved_ms IS f.at_ms
 FROM main.tm_finished AS f
 LEFT JOIN main.tm_task AS t ON t.id = f.task_id
@@ -34,11 +35,12 @@ LIMIT :limit;
 
 -- The first of all final states together: each arm is a seek and reads :limit rows at most.
 -- name: prune_oldest
--- columns: phase at_ms task_id is_current
+-- columns: phase at_ms task_id state is_current
 SELECT
   f.phase,
   f.at_ms,
   f.task_id,
+  t.state,
   t.state IS f.phase AND t.queue IS f.queue AND t.moved_ms IS f.at_ms
 FROM (
   SELECT * FROM (
@@ -70,24 +72,24 @@ LIMIT :limit;
 DELETE FROM main.tm_finished
 WHERE queue = :queue AND phase = :phase AND at_ms = :at_ms AND task_id = :task_id;
 
--- Somebody's row points at the task, or their trigger keeps it: out of the way for a while.
--- name: prune_set_aside
-INSERT OR REPLACE INTO main.tm_finished (queue, phase, at_ms, task_id)
-VALUES (:queue, 'in_use', :at_ms, :task_id);
-
--- Note a task that is finished, as the trigger does; nothing where it is noted, or is not
--- finished, or is not of this queue any more.
 -- name: prune_note
-INSERT INTO main.tm_finished (queue, phase, at_ms, task_id)
-SELECT t.queue, t.state, t.moved_ms, t.id
+INSERT OR REPLACE INTO main.tm_finished (queue, phase, at_ms, task_id)
+VALUES (:queue, :phase, :at_ms, :task_id);
+
+-- A task that was set aside. is_wanted: it is still of this queue, finished, and not noted.
+-- name: prune_aside
+-- columns: state at_ms is_wanted
+SELECT
+  t.state,
+  t.moved_ms,
+  t.finished_ms IS NOT NULL
+    AND t.queue IS :queue
+    AND NOT EXISTS (
+      SELECT 1 FROM main.tm_finished
+      WHERE queue = t.queue AND phase = t.state AND at_ms = t.moved_ms AND task_id = t.id
+    )
 FROM main.tm_task AS t
-WHERE t.id = :task_id
-  AND t.queue = :queue
-  AND t.finished_ms IS NOT NULL
-  AND NOT EXISTS (
-    SELECT 1 FROM main.tm_finished
-    WHERE queue = t.queue AND phase = t.state AND at_ms = t.moved_ms AND task_id = t.id
-  );
+WHERE t.id = :task_id;
 
 -- end_id is the last of the next :tasks tasks, NULL where none is left.
 -- name: prune_walk
@@ -109,8 +111,8 @@ WHERE w.id = 1;
 
 -- Those among them that their queue has a limit for and that are not noted.
 -- name: prune_walk_finds
--- columns: task_id queue
-SELECT t.id, t.queue
+-- columns: task_id queue phase at_ms keep_count
+SELECT t.id, t.queue, t.state, t.moved_ms, q.keep_count
 FROM main.tm_task AS t
 CROSS JOIN main.tm_queue AS q ON q.name = t.queue
 WHERE t.id > :after_id

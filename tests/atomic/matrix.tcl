@@ -19,7 +19,7 @@ namespace eval ::matrix {
   # one that shares no factor with the counts above, so that every kind has its turn.
   variable every [expr {[info exists ::env(TM_MATRIX_EVERY)] ? $::env(TM_MATRIX_EVERY) : 1}]
   variable asked_for 0
-  variable right {done undone rolled_back late kept blind}
+  variable right {done undone rolled_back late kept blind aside unnoted}
 }
 
 # ---- where cells start -------------------------------------------------------------------------
@@ -400,14 +400,21 @@ proc ::matrix::cell {base context states failure} {
   return [list $outcome $message]
 }
 
-# No error, and yet not what the undisturbed run leaves. Two cases are not torn: a verb that was
-# kept from reading the clock, and one that was kept from seeing anything to do.
+# No error, and yet not what the undisturbed run leaves. Not torn are: a verb that was kept from
+# reading the clock, and one that was kept from seeing anything to do; and
+# aside:   a task whose delete a constraint or a trigger of the user's refuses is not pruned, and
+#          stays whole: the invariants say so.
+# unnoted: what IGNORE hides is a note of retention or its count. The task itself is as it should
+#          be, and the invariants tell what is missing.
 proc ::matrix::blind_or_torn {failure found before after} {
   variable is_timeless
   set is_ignored_read [string equal [lrange $failure 0 1] {ignore READ}]
   if {($is_ignored_read || $is_timeless) && [is_same [timeless $found] [timeless $after]]} { return done }
   set is_nothing [expr {[ours $found] eq [ours $before]}]
   if {$is_ignored_read && $is_nothing} { return blind }
+  if {[refuses_delete $failure] && [is_same [others $found] [others $after]] && [broken_invariants] eq {}} { return aside }
+  set ignores [expr {[lindex $failure 0] eq "ignore" || [lindex $failure 4] eq "IGNORE"}]
+  if {$ignores && [is_same [unnoted $found] [unnoted $after]]} { return unnoted }
   return [expr {$is_nothing ? "SILENT: nothing was done" : "TORN: it succeeded"}]
 }
 
@@ -426,6 +433,24 @@ proc ::matrix::kept_or_torn {failure statement found after} {
   if {$is_one_insert && $is_fail && [lsearch -inline $found tm_task*] eq [lsearch -inline $after tm_task*]} { return kept }
   if {$is_fail && [string match "*INTO tm_inbox*" "$statement $fire"]} { return kept }
   return [expr {$is_done ? "REPEATS: done, and yet an error" : "TORN: it failed"}]
+}
+
+proc ::matrix::refuses_delete {failure} {
+  lassign $failure kind - operation table how
+  expr {$kind in {raise breach} && $operation in {DELETE INSERT UPDATE} && $how ni {IGNORE ROLLBACK rollback}}
+}
+
+# Without ours, and without the row that holds the call's result.
+proc ::matrix::others {found} {
+  lsearch -all -inline -not [lsearch -all -inline -not $found tm_*] target*
+}
+
+proc ::matrix::unnoted {found} { lsearch -all -inline -not $found tm_finished* }
+
+proc ::matrix::broken_invariants {} {
+  set wrong {}
+  foreach {name text} [::harness::invariants] { lappend wrong {*}[::look eval $text] }
+  return $wrong
 }
 
 proc ::matrix::ours {found} { lsearch -all -inline $found tm_* }
