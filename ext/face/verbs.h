@@ -51,6 +51,7 @@ void fn_cron_next(TmCall *call);
 void fn_init(TmCall *call);
 void fn_migrate(TmCall *call);
 void fn_version(TmCall *call);
+void fn_repair(TmCall *call);
 void fn_now(TmCall *call);
 void fn_clock_set(TmCall *call);
 void fn_clock_advance(TmCall *call);

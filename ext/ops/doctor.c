@@ -6,6 +6,7 @@
  *          keys off, no WAL, no busy timeout. */
 #include "ops/doctor.h"
 
+#include "ops/repair.h"
 #include "store/migrate.h"
 #include "store/schema.h"
 
@@ -15,9 +16,15 @@ typedef struct Doctor {
   void *arg;
 } Doctor;
 
+/* A check without a cure of its own is one for tm_repair, where that knows it. */
 static void doctor_say(const Doctor *doctor, const char *name, bool is_good,
                        const char *else_status, const char *detail, const char *cure) {
-  doctor->row(doctor->arg, name, is_good ? "ok" : else_status, detail, is_good ? NULL : cure);
+  char repair[120] = "somebody wrote around the rules: mend the row by hand";
+  if (tm_repair_knows(name)) {
+    sqlite3_snprintf(sizeof repair, repair, "SELECT tm_repair('%s')", name);
+  }
+  const char *else_cure = cure ? cure : repair;
+  doctor->row(doctor->arg, name, is_good ? "ok" : else_status, detail, is_good ? NULL : else_cure);
 }
 
 /* Say with a detail made on the way; frees it. */
@@ -123,10 +130,9 @@ static void doctor_objects(const Doctor *doctor) {
     tm_stmt_close(&s);
   }
   if (doctor_recover(doctor, "schema_objects")) return;
-  doctor_say_made(doctor, "schema_objects", !missing, "error",
-                  missing ? sqlite3_mprintf("%s is missing", missing)
-                          : sqlite3_mprintf("all there"),
-                  "restore it from sql/migrations");
+  doctor_say_made(
+      doctor, "schema_objects", !missing, "error",
+      missing ? sqlite3_mprintf("%s is missing", missing) : sqlite3_mprintf("all there"), NULL);
 }
 
 static void doctor_graph(const Doctor *doctor) {
@@ -137,7 +143,7 @@ static void doctor_graph(const Doctor *doctor) {
   doctor_say_made(doctor, "state_graph", is_whole, "error",
                   sqlite3_mprintf("%lld states and %lld moves, the library has %d and %d", states,
                                   moves, TM_GRAPH_STATES, TM_GRAPH_MOVES),
-                  "restore the rows of tm_state and tm_transition from sql/migrations");
+                  NULL);
 }
 
 static void doctor_foreign_keys(const Doctor *doctor) {
@@ -148,8 +154,7 @@ static void doctor_foreign_keys(const Doctor *doctor) {
   tm_stmt_close(&s);
   if (!doctor_recover(doctor, "foreign_key_check")) {
     doctor_say(doctor, "foreign_key_check", !broken, "error",
-               broken ? broken : "every reference is there",
-               "PRAGMA foreign_key_check shows all, delete or mend the rows");
+               broken ? broken : "every reference is there", NULL);
   }
   sqlite3_free(broken);
 }
@@ -168,8 +173,7 @@ static void doctor_invariant(const Doctor *doctor, const TmInvariant *invariant)
   }
   sqlite3_finalize(stmt);
   if (!doctor_recover(doctor, invariant->name)) {
-    doctor_say(doctor, invariant->name, !broken, "error", broken ? broken : "holds",
-               "somebody wrote around the rules: mend the row by hand");
+    doctor_say(doctor, invariant->name, !broken, "error", broken ? broken : "holds", NULL);
   }
   sqlite3_free(broken);
 }

@@ -85,7 +85,7 @@ proc ::matrix::application_sql {} {
   }
 }
 
-# `tasks` has the newest schema, `kept` too and its queue `work` limits for what is finished, `first` version 1 of it, `bare` none. Pages are short, so that
+# `tasks` has the newest schema, `kept` too and its queue `work` limits for what is finished, `broken` a history out of order, `first` version 1 of it, `bare` none. Pages are short, so that
 # what a verb writes needs new ones.
 proc ::matrix::make_databases {} {
   variable folder
@@ -93,13 +93,17 @@ proc ::matrix::make_databases {} {
   if {$folder ne {}} return
   set folder $::harness::scratch/matrix
   file mkdir $folder
-  foreach name {tasks kept first bare} {
+  foreach name {tasks kept broken first bare} {
     sqlite3 ::make $folder/$name
     ::harness::load_extension make
     ::make eval "PRAGMA page_size = 512; PRAGMA journal_mode = $journal"
     if {$name ne "bare"} { ::make eval {INSERT INTO tm_command (verb) VALUES ('init')} }
-    if {$name in {tasks kept}} { ::make eval [tasks_sql] }
+    if {$name in {tasks kept broken}} { ::make eval [tasks_sql] }
     if {$name eq "kept"} { ::make eval [kept_sql] }
+    if {$name eq "broken"} {
+      ::make config enable_trigger 0
+      ::make eval {UPDATE tm_event SET previous_id = 99 WHERE previous_id > 0}
+    }
     if {$name eq "first"} { ::make eval {SELECT tm_enqueue('q', 'x'); SELECT tm_migrate(1)} }
     ::make eval [application_sql]
     ::make close
@@ -579,6 +583,7 @@ proc ::matrix::matrix {name sentence call args} {
     set body [list ::matrix::in_context $base $flags $verb $arguments [list $begin $statement $end]]
     # The quick suite has a taste of it.
     set slow [expr {$where eq "select" && $verb in {enqueue complete} ? {} : "-slow"}]
+    if {$base eq "broken"} { lappend slow -broken }
     ::harness::test -raw {*}$slow matrix-$name.$where "$sentence, $where: whole or not at all" $body {}
   }
 }
