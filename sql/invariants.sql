@@ -145,3 +145,42 @@ WHERE x.task_id > (
   SELECT max(s.last_deleted_task_id, coalesce((SELECT max(id) FROM main.tm_task), 0))
   FROM main.tm_setting AS s
 );
+
+-- But for the tasks that upkeep has still to walk over after a change of the limit.
+-- invariant: finished_tasks_are_noted
+SELECT 'task ' || t.id || ' is ' || t.state || ' and not noted in tm_finished'
+FROM main.tm_task AS t
+JOIN main.tm_queue AS q ON q.name = t.queue
+WHERE t.finished_ms IS NOT NULL
+  AND (
+    q.keep_count IS NOT NULL
+    OR CASE t.state
+      WHEN 'completed' THEN q.keep_completed_ms
+      WHEN 'cancelled' THEN q.keep_cancelled_ms
+      ELSE q.keep_discarded_ms
+    END IS NOT NULL
+  )
+  AND NOT EXISTS (
+    SELECT 1 FROM main.tm_finished
+    WHERE queue = t.queue AND phase = t.state AND at_ms = t.moved_ms AND task_id = t.id
+  )
+  AND NOT EXISTS (
+    SELECT 1 FROM main.tm_finished WHERE queue = t.queue AND phase = 'in_use' AND task_id = t.id
+  )
+  AND NOT EXISTS (
+    SELECT 1 FROM main.tm_finished_walk WHERE t.id > after_id AND t.id <= last_id
+  );
+
+-- invariant: notes_are_of_finished_tasks
+SELECT 'tm_finished has task ' || f.task_id || ' as ' || f.phase || ' at ' || f.at_ms
+FROM main.tm_finished AS f
+LEFT JOIN main.tm_task AS t ON t.id = f.task_id
+WHERE f.phase <> 'in_use'
+  AND (t.state IS NOT f.phase OR t.queue IS NOT f.queue OR t.moved_ms IS NOT f.at_ms);
+
+-- invariant: finished_tasks_are_counted
+SELECT 'queue ' || q.name || ' has ' || quote(c.tasks) || ' finished tasks by tm_finished_count'
+FROM main.tm_queue AS q
+LEFT JOIN main.tm_finished_count AS c ON c.queue = q.name
+WHERE (q.keep_count IS NULL) <> (c.tasks IS NULL)
+  OR c.tasks <> (SELECT count(*) FROM main.tm_finished WHERE queue = q.name AND phase <> 'in_use');

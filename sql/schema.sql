@@ -27,6 +27,32 @@ CREATE TABLE main.tm_event (
   CONSTRAINT event_is_a_legal_move FOREIGN KEY (from_state, to_state) REFERENCES tm_transition (from_state, to_state)
 ) STRICT;
 
+CREATE TABLE main.tm_finished (
+  queue TEXT NOT NULL,
+  phase TEXT NOT NULL,
+  at_ms INTEGER NOT NULL,
+  task_id INTEGER NOT NULL,
+  CONSTRAINT finished_task_is_noted_once PRIMARY KEY (queue, phase, at_ms, task_id),
+  CONSTRAINT finished_task_is_of_a_queue FOREIGN KEY (queue) REFERENCES tm_queue (name) ON UPDATE CASCADE,
+  CONSTRAINT finished_phase_is_known CHECK (
+    phase = 'completed' OR phase = 'cancelled' OR phase = 'discarded' OR phase = 'in_use'
+  )
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE main.tm_finished_count (
+  queue TEXT NOT NULL,
+  tasks INTEGER NOT NULL,
+  CONSTRAINT finished_are_counted_once PRIMARY KEY (queue),
+  CONSTRAINT finished_count_is_of_a_queue FOREIGN KEY (queue) REFERENCES tm_queue (name) ON UPDATE CASCADE
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE main.tm_finished_walk (
+  id INTEGER PRIMARY KEY,
+  after_id INTEGER NOT NULL,
+  last_id INTEGER NOT NULL,
+  CONSTRAINT finished_walk_is_one_row CHECK (id = 1)
+) STRICT;
+
 CREATE TABLE main.tm_migration (
   version INTEGER PRIMARY KEY,
   name TEXT NOT NULL,
@@ -46,7 +72,11 @@ CREATE TABLE main.tm_queue (
   backoff_kind TEXT NOT NULL DEFAULT 'exponential',
   backoff_base_ms INTEGER NOT NULL DEFAULT 10000,
   backoff_max_ms INTEGER NOT NULL DEFAULT 3600000,
-  backoff_jitter REAL NOT NULL DEFAULT 0.1,
+  backoff_jitter REAL NOT NULL DEFAULT 0.1, keep_completed_ms INTEGER
+  CONSTRAINT queue_keep_completed_is_in_range CHECK (keep_completed_ms BETWEEN 0 AND 3153600000000), keep_cancelled_ms INTEGER
+  CONSTRAINT queue_keep_cancelled_is_in_range CHECK (keep_cancelled_ms BETWEEN 0 AND 3153600000000), keep_discarded_ms INTEGER
+  CONSTRAINT queue_keep_discarded_is_in_range CHECK (keep_discarded_ms BETWEEN 0 AND 3153600000000), keep_count INTEGER
+  CONSTRAINT queue_keep_count_is_not_negative CHECK (keep_count >= 0),
   CONSTRAINT queue_is_unique PRIMARY KEY (name),
   CONSTRAINT queue_name_is_1_to_255_bytes CHECK (length(CAST(name AS BLOB)) BETWEEN 1 AND 255),
   CONSTRAINT queue_paused_is_0_or_1 CHECK (paused IN (0, 1)),
@@ -354,6 +384,20 @@ BEGIN
   WHERE id = 1;
 END;
 
+CREATE TRIGGER main.tm_finished_is_counted
+AFTER INSERT ON tm_finished
+WHEN NEW.phase <> 'in_use'
+BEGIN
+  UPDATE tm_finished_count SET tasks = tasks + 1 WHERE queue = NEW.queue;
+END;
+
+CREATE TRIGGER main.tm_finished_is_counted_off
+AFTER DELETE ON tm_finished
+WHEN OLD.phase <> 'in_use'
+BEGIN
+  UPDATE tm_finished_count SET tasks = tasks - 1 WHERE queue = OLD.queue;
+END;
+
 CREATE TRIGGER main.tm_inbox_enqueues
 INSTEAD OF INSERT ON tm_inbox
 BEGIN
@@ -555,6 +599,16 @@ BEGIN
   UPDATE tm_setting SET stamp = random() WHERE id = 1;
 END;
 
+CREATE TRIGGER main.tm_queue_counts_what_it_keeps
+AFTER UPDATE OF keep_count ON tm_queue
+WHEN (OLD.keep_count IS NULL) <> (NEW.keep_count IS NULL)
+BEGIN
+  DELETE FROM tm_finished_count WHERE queue = NEW.name;
+  INSERT INTO tm_finished_count (queue, tasks)
+  SELECT NEW.name, (SELECT count(*) FROM tm_finished WHERE queue = NEW.name AND phase <> 'in_use')
+  WHERE NEW.keep_count IS NOT NULL;
+END;
+
 CREATE TRIGGER main.tm_queue_delete_changes_the_stamp
 BEFORE DELETE ON tm_queue
 BEGIN
@@ -565,6 +619,52 @@ CREATE TRIGGER main.tm_queue_insert_changes_the_stamp
 BEFORE INSERT ON tm_queue
 BEGIN
   UPDATE tm_setting SET stamp = random() WHERE id = 1;
+END;
+
+CREATE TRIGGER main.tm_queue_takes_its_notes_along
+BEFORE DELETE ON tm_queue
+BEGIN
+  DELETE FROM tm_finished WHERE queue = OLD.name;
+  DELETE FROM tm_finished_count WHERE queue = OLD.name;
+END;
+
+CREATE TRIGGER main.tm_queue_that_is_new_counts_too
+AFTER INSERT ON tm_queue
+BEGIN
+  DELETE FROM tm_finished_count WHERE queue = NEW.name;
+  INSERT INTO tm_finished_count (queue, tasks)
+  SELECT NEW.name, (SELECT count(*) FROM tm_finished WHERE queue = NEW.name AND phase <> 'in_use')
+  WHERE NEW.keep_count IS NOT NULL;
+END;
+
+CREATE TRIGGER main.tm_queue_that_is_replaced_is_walked
+BEFORE INSERT ON tm_queue
+WHEN EXISTS (
+  SELECT 1 FROM tm_queue AS old
+  WHERE old.name = NEW.name
+    AND (
+      (old.keep_completed_ms IS NULL AND NEW.keep_completed_ms IS NOT NULL)
+      OR (old.keep_cancelled_ms IS NULL AND NEW.keep_cancelled_ms IS NOT NULL)
+      OR (old.keep_discarded_ms IS NULL AND NEW.keep_discarded_ms IS NOT NULL)
+      OR (old.keep_count IS NULL AND NEW.keep_count IS NOT NULL)
+    )
+)
+BEGIN
+  DELETE FROM tm_finished_walk;
+  INSERT INTO tm_finished_walk (id, after_id, last_id)
+  SELECT 1, 0, max(id) FROM tm_task HAVING max(id) IS NOT NULL;
+END;
+
+CREATE TRIGGER main.tm_queue_with_a_new_limit_is_walked
+AFTER UPDATE OF keep_completed_ms, keep_cancelled_ms, keep_discarded_ms, keep_count ON tm_queue
+WHEN (OLD.keep_completed_ms IS NULL AND NEW.keep_completed_ms IS NOT NULL)
+  OR (OLD.keep_cancelled_ms IS NULL AND NEW.keep_cancelled_ms IS NOT NULL)
+  OR (OLD.keep_discarded_ms IS NULL AND NEW.keep_discarded_ms IS NOT NULL)
+  OR (OLD.keep_count IS NULL AND NEW.keep_count IS NOT NULL)
+BEGIN
+  DELETE FROM tm_finished_walk;
+  INSERT INTO tm_finished_walk (id, after_id, last_id)
+  SELECT 1, 0, max(id) FROM tm_task HAVING max(id) IS NOT NULL;
 END;
 
 CREATE TRIGGER main.tm_queue_with_schedules_keeps_its_name
@@ -756,6 +856,65 @@ BEGIN
   UPDATE tm_setting
   SET last_deleted_task_id = max(last_deleted_task_id, OLD.id)
   WHERE id = 1;
+END;
+
+CREATE TRIGGER main.tm_task_is_forgotten_when_deleted
+AFTER DELETE ON tm_task
+WHEN OLD.state = 'completed' OR OLD.state = 'cancelled' OR OLD.state = 'discarded'
+BEGIN
+  DELETE FROM tm_finished
+  WHERE queue = OLD.queue AND phase = OLD.state AND at_ms = OLD.moved_ms AND task_id = OLD.id;
+  SELECT RAISE(ABORT, 'tm_finished: the task is still noted, look for a trigger that raises IGNORE or an authorizer that answers it [write_dropped]')
+  FROM tm_finished
+  WHERE queue = OLD.queue AND phase = OLD.state AND at_ms = OLD.moved_ms AND task_id = OLD.id;
+END;
+
+CREATE TRIGGER main.tm_task_is_forgotten_when_not_finished
+AFTER UPDATE OF state, moved_ms, queue ON tm_task
+WHEN (OLD.state = 'completed' OR OLD.state = 'cancelled' OR OLD.state = 'discarded')
+  AND (OLD.state IS NOT NEW.state OR OLD.moved_ms IS NOT NEW.moved_ms OR OLD.queue IS NOT NEW.queue)
+BEGIN
+  DELETE FROM tm_finished
+  WHERE queue = OLD.queue AND phase = OLD.state AND at_ms = OLD.moved_ms AND task_id = OLD.id;
+  SELECT RAISE(ABORT, 'tm_finished: the task is still noted, look for a trigger that raises IGNORE or an authorizer that answers it [write_dropped]')
+  FROM tm_finished
+  WHERE queue = OLD.queue AND phase = OLD.state AND at_ms = OLD.moved_ms AND task_id = OLD.id;
+END;
+
+CREATE TRIGGER main.tm_task_is_noted_when_finished
+AFTER UPDATE OF state, moved_ms, queue ON tm_task
+WHEN (NEW.state = 'completed' OR NEW.state = 'cancelled' OR NEW.state = 'discarded')
+  AND (OLD.state IS NOT NEW.state OR OLD.moved_ms IS NOT NEW.moved_ms OR OLD.queue IS NOT NEW.queue)
+  AND EXISTS (
+    SELECT 1 FROM tm_queue
+    WHERE name = NEW.queue
+      AND (
+        keep_count IS NOT NULL
+        OR CASE NEW.state
+          WHEN 'completed' THEN keep_completed_ms
+          WHEN 'cancelled' THEN keep_cancelled_ms
+          ELSE keep_discarded_ms
+        END IS NOT NULL
+      )
+  )
+BEGIN
+  INSERT INTO tm_finished (queue, phase, at_ms, task_id)
+  SELECT t.queue, t.state, t.moved_ms, t.id
+  FROM tm_task AS t
+  WHERE t.id = NEW.id
+    AND (t.state = 'completed' OR t.state = 'cancelled' OR t.state = 'discarded')
+    AND NOT EXISTS (
+      SELECT 1 FROM tm_finished
+      WHERE queue = t.queue AND phase = t.state AND at_ms = t.moved_ms AND task_id = t.id
+    );
+  SELECT RAISE(ABORT, 'tm_finished: the task was not noted, look for a trigger that raises IGNORE or an authorizer that answers it [write_dropped]')
+  FROM tm_task AS t
+  WHERE t.id = NEW.id
+    AND (t.state = 'completed' OR t.state = 'cancelled' OR t.state = 'discarded')
+    AND NOT EXISTS (
+      SELECT 1 FROM tm_finished
+      WHERE queue = t.queue AND phase = t.state AND at_ms = t.moved_ms AND task_id = t.id
+    );
 END;
 
 CREATE TRIGGER main.tm_task_keeps_its_id

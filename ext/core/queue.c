@@ -74,8 +74,8 @@ const TmQueueRow *tm_queue_find(TmRun *run, TmText name) {
   bool is_there = tm_stmt_row(&s);
   /* An authorizer that hides the name hides the row; one that hides a schedule must not be taken
    * for a queue that has none. */
-  if (!tm_run_failed(run) && (!tm_stmt_reads(&s, TM_C_QUEUE_ROW_HISTORY) ||
-                              !tm_stmt_reads(&s, TM_C_QUEUE_ROW_SCHEDULE))) {
+  if (!tm_run_failed(run) &&
+      (!tm_stmt_reads(&s, TM_C_QUEUE_ROW_HISTORY) || !tm_stmt_reads(&s, TM_C_QUEUE_ROW_SCHEDULE))) {
     tm_run_unreadable(run, "tm_queue or tm_schedule");
   } else if (is_there) {
     row = &cache->rows[cache->next];
@@ -116,6 +116,13 @@ static void queue_unknown(TmRun *run, TmText name) {
   } else {
     tm_error_set(&run->error, TM_NO_SUCH_QUEUE, "no queue '%.*s', see tm_queue for those there are",
                  name.n, name.z);
+  }
+}
+
+void tm_queue_must_exist(TmRun *run, TmText name) {
+  tm_run_begin(run);
+  if (!tm_run_failed(run) && !queue_exists(run, name) && !tm_run_failed(run)) {
+    queue_unknown(run, name);
   }
 }
 

@@ -25,6 +25,9 @@ typedef struct TmQueueRow {
  * has read under the same stamp is not read again. Alive until the next call. */
 const TmQueueRow *tm_queue_find(TmRun *run, TmText name);
 
+/* [no_such_queue] with the nearest name where there is none. */
+void tm_queue_must_exist(TmRun *run, TmText name);
+
 /* Make the queue where it is missing, or [no_such_queue] where queues are strict. */
 void tm_queue_need(TmRun *run, TmText name);
 

@@ -1,11 +1,13 @@
 /* tick.c - maintenance: what time alone makes happen.
- * Owns:    scheduled or retryable -> available when due; the end of lapsed leases.
+ * Owns:    scheduled or retryable -> available when due; the end of lapsed leases; when finished
+ *          tasks are pruned.
  * Promise: bounded, idempotent, by anyone at any time; each task found by a seek in
  *          the index of live tasks, never by a scan.
  * Why:     workers need no daemon beside them: a claim calls the same steps, and core/fire.c's. */
 #include "core/tick.h"
 
 #include "core/fire.h"
+#include "core/prune.h"
 #include "core/queue.h"
 
 /* Ids of tasks are read in blocks, so that no statement reads an index that the
@@ -84,6 +86,8 @@ void tm_tick_run(TmRun *run, sqlite3_int64 limit, TmTick *counts) {
     if (left > 0) left -= tm_tick_promote(run, (TmText){name, n}, left, counts);
     if (left > 0) left -= tm_tick_rescue(run, (TmText){name, n}, left, counts);
   }
+  /* Work comes before tidying: what is left of the limit. */
+  if (left > 0) counts->pruned += tm_prune_run(run, TM_NO_TEXT, left, false);
   run->task_id = 0;
 }
 

@@ -1,7 +1,8 @@
 /* command.c - tm_command: every verb as an INSERT, and the atomic scope itself.
  * Owns:    the way from a row to a verb.
  * Promise: a row whose verb is the pointer of a call under way is the scope of that call;
- *          any other row is a new call, which opens a scope of its own.
+ *          the pointer of a step is that step's scope; any other row is a new call, which
+ *          opens a scope of its own.
  * Why:     a user's one-row VALUES keeps no statement journal, so it too is run inside a
  *          nested INSERT ... SELECT. */
 #include "face/command.h"
@@ -10,11 +11,11 @@
 #include "face/args.h"
 #include "face/verbs.h"
 
-static int command_finish(TmCall *call, sqlite3_int64 *rowid, char **message) {
-  int rc = call->run.error.rc;
-  *rowid = call->run.task_id;
-  if (rc != SQLITE_OK && call->run.error.message) {
-    *message = sqlite3_mprintf("%s", call->run.error.message);
+static int command_finish(const TmRun *run, sqlite3_int64 *rowid, char **message) {
+  int rc = run->error.rc;
+  *rowid = run->task_id;
+  if (rc != SQLITE_OK && run->error.message) {
+    *message = sqlite3_mprintf("%s", run->error.message);
     if (!*message) rc = SQLITE_NOMEM;
   }
   return rc;
@@ -47,7 +48,12 @@ int tm_command_insert(TmContext *context, int argc, sqlite3_value **argv, sqlite
   TmCall *outer = sqlite3_value_pointer(argv[0], TM_CALL_POINTER);
   if (outer) {
     tm_call_enter(outer);
-    return command_finish(outer, rowid, message);
+    return command_finish(&outer->run, rowid, message);
+  }
+  TmStep *step = sqlite3_value_pointer(argv[0], TM_STEP_POINTER);
+  if (step) {
+    tm_run_enter_step(step);
+    return command_finish(step->run, rowid, message);
   }
   static const TmVerb nothing = {.name = "command", .full = "tm_command"};
   TmCall call;
@@ -64,7 +70,7 @@ int tm_command_insert(TmContext *context, int argc, sqlite3_value **argv, sqlite
       tm_call_execute(&call);
     }
   }
-  int rc = command_finish(&call, rowid, message);
+  int rc = command_finish(&call.run, rowid, message);
   tm_call_clear(&call);
   return rc;
 }

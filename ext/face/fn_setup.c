@@ -1,13 +1,15 @@
-/* fn_setup.c - tm_init, tm_migrate, tm_version, tm_now and the clock.
+/* fn_setup.c - tm_init, tm_migrate, tm_version, tm_repair, tm_now and the clock.
  * Owns:    the change to WAL, and the savepoint of a migration.
  * Promise: many processes may set up one file at once; no transaction is ever left open.
  * Why:     a new schema is made in the atomic scope like any verb's work. Steps that drop a
  *          table cannot be: SQLite does that under no INSERT, so for them it is a savepoint
  *          under a bare SELECT. */
 #include "base/os.h"
+#include "base/json.h"
 #include "core/clock.h"
 #include "face/args.h"
 #include "face/verbs.h"
+#include "ops/repair.h"
 #include "store/migrate.h"
 #include "store/schema.h"
 #include "tm.h"
@@ -190,4 +192,38 @@ void fn_clock_advance(TmCall *call) {
 
 void fn_clock_clear(TmCall *call) {
   tm_call_result_int(call, tm_clock_clear(&call->run));
+}
+
+/* ---- tm_repair --------------------------------------------------------- */
+
+static void setup_write_text(sqlite3_str *json, const char *key, const char *text) {
+  sqlite3_str_appendf(json, ",\"%s\":", key);
+  if (text) {
+    tm_json_write_text(json, text, (int)strlen(text));
+  } else {
+    sqlite3_str_appendall(json, "null");
+  }
+}
+
+static void setup_repaired(void *arg, const char *check, const char *did, const char *cure,
+                           sqlite3_int64 rows) {
+  sqlite3_str *json = arg;
+  sqlite3_str_appendf(json, "%s{\"check\":\"%s\"", sqlite3_str_length(json) > 1 ? "," : "", check);
+  setup_write_text(json, "did", did || cure ? did : "nothing, it is ok");
+  if (cure) setup_write_text(json, "cure", cure);
+  sqlite3_str_appendf(json, ",\"rows\":%lld}", rows);
+}
+
+void fn_repair(TmCall *call) {
+  TmText name = tm_args_has(call, 0) ? tm_args_name(call, 0, "check") : TM_NO_TEXT;
+  if (tm_run_failed(&call->run)) return;
+  sqlite3_str *json = sqlite3_str_new(call->context->db);
+  sqlite3_str_appendchar(json, 1, '[');
+  tm_repair_run(&call->run, name, setup_repaired, json);
+  sqlite3_str_appendchar(json, 1, ']');
+  if (tm_run_failed(&call->run)) {
+    sqlite3_free(sqlite3_str_finish(json));
+  } else {
+    tm_call_result_json(call, json);
+  }
 }

@@ -1,8 +1,10 @@
 /* fn_steer.c - what people and their tools call.
  * Owns:    tm_cancel, tm_retry, tm_hold, tm_unhold, tm_reschedule, tm_delete, and each of them
- *          with _where; tm_pause, tm_resume, tm_tick, tm_reconcile.
+ *          with _where; tm_pause, tm_resume, tm_tick, tm_prune, tm_reconcile.
  * Promise: arguments are checked before anything is read or written.
- * Why:     checks and results only: the rules are in core/steer.c and core/tick.c. */
+ * Why:     checks and results only: the rules are in core/steer.c, core/tick.c and
+ *          core/prune.c. */
+#include "core/prune.h"
 #include "core/queue.h"
 #include "core/steer.h"
 #include "core/tick.h"
@@ -167,6 +169,25 @@ void fn_tick(TmCall *call) {
   TmTick counts = {0};
   tm_tick_run(&call->run, limit, &counts);
   steer_counts(call, &counts, false);
+}
+
+void fn_prune(TmCall *call) {
+  static const char *const names[] = {"limit", "queue"};
+  TmOptions options;
+  tm_options_read(&options, call, 0, names, 2);
+  sqlite3_int64 limit = TM_TICK_LIMIT;
+  tm_options_int(&options, 0, 1, 1000000, &limit);
+  TmText queue = TM_NO_TEXT;
+  if (tm_options_text(&options, 1, &queue)) {
+    tm_args_check_name(call, "queue", queue);
+    if (!tm_run_failed(&call->run)) tm_queue_must_exist(&call->run, queue);
+  }
+  sqlite3_int64 pruned = tm_prune_run(&call->run, queue, limit, true);
+  tm_options_free(&options);
+  if (tm_run_failed(&call->run)) return;
+  sqlite3_str *json = sqlite3_str_new(call->context->db);
+  sqlite3_str_appendf(json, "{\"pruned\":%lld}", pruned);
+  tm_call_result_json(call, json);
 }
 
 void fn_reconcile(TmCall *call) {

@@ -120,11 +120,25 @@ const TmVerb tm_verbs[] = {
          "time, nobody has to: promotes what is due, takes back lapsed leases, fires schedules. "
          "rescued counts every lease taken back, whatever became of the task. "
          "Option: `limit` (1..1000000, default 1000)."),
+    VERB(prune, 0, 1, JSON, NULL, "[options]", "JSON of a count: `pruned`",
+         "Removes finished tasks that their queue does not keep any longer, the oldest first, each "
+         "as tm_delete does: columns `keep_completed_ms`, `keep_cancelled_ms`, `keep_discarded_ms` "
+         "and `keep_count` of `tm_queue`, see Retention. tm_tick does the same. A task that a "
+         "foreign key or a trigger keeps stays, and tm_doctor names it. Options: `limit` "
+         "(1..1000000, default 1000), `queue` (a name, `[no_such_queue]`)."),
     VERB(reconcile, 0, 1, JSON, NULL, "[worker]",
          "JSON of counts: those of tm_tick, and `discarded, cancelled`",
          "At startup: everything still leased (to that worker, where named) goes back to available "
          "at once; the attempt counts, and with none left the task is discarded; a cancelling one "
          "is cancelled. Then a tick. discarded and cancelled are among rescued."),
+    VERB(
+        repair, 0, 1, JSON | SETUP | DIRECT, NULL, "[check]",
+        "JSON array, an object for each check: `check, did, rows`; where nothing was done `did` is "
+        "null and `cure` says what a person may do",
+        "Mends what tm_doctor names and a cure is known for: every check that is not ok, or this "
+        "one. A cure counts only where the check is ok afterwards and no other is worse; "
+        "otherwise it is undone. Idempotent. Removes no task, and no payload. An unknown check is "
+        "`[bad_argument]`."),
     VERB(wait, 2, 2, READS | DIRECT, NULL, "queue, timeout", "1 or 0",
          "Blocks until something may be claimable, or the time (a duration) is over; holds no "
          "lock, no statement and no snapshot; interruptible. `queue` may be a JSON array. Refuses "

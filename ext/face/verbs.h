@@ -44,6 +44,7 @@ void fn_delete_where(TmCall *call);
 void fn_pause(TmCall *call);
 void fn_resume(TmCall *call);
 void fn_tick(TmCall *call);
+void fn_prune(TmCall *call);
 void fn_reconcile(TmCall *call);
 
 /* fn_look.c */
@@ -62,6 +63,7 @@ void fn_cron_next(TmCall *call);
 void fn_init(TmCall *call);
 void fn_migrate(TmCall *call);
 void fn_version(TmCall *call);
+void fn_repair(TmCall *call);
 void fn_now(TmCall *call);
 void fn_clock_set(TmCall *call);
 void fn_clock_advance(TmCall *call);

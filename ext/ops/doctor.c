@@ -7,6 +7,7 @@
 #include "ops/doctor.h"
 
 #include "core/schedule.h"
+#include "ops/repair.h"
 #include "store/migrate.h"
 #include "store/schema.h"
 
@@ -16,9 +17,15 @@ typedef struct Doctor {
   void *arg;
 } Doctor;
 
+/* A check without a cure of its own is one for tm_repair, where that knows it. */
 static void doctor_say(const Doctor *doctor, const char *name, bool is_good,
                        const char *else_status, const char *detail, const char *cure) {
-  doctor->row(doctor->arg, name, is_good ? "ok" : else_status, detail, is_good ? NULL : cure);
+  char repair[120] = "somebody wrote around the rules: mend the row by hand";
+  if (tm_repair_knows(name)) {
+    sqlite3_snprintf(sizeof repair, repair, "SELECT tm_repair('%s')", name);
+  }
+  const char *else_cure = cure ? cure : repair;
+  doctor->row(doctor->arg, name, is_good ? "ok" : else_status, detail, is_good ? NULL : else_cure);
 }
 
 /* Say with a detail made on the way; frees it. */
@@ -124,10 +131,9 @@ static void doctor_objects(const Doctor *doctor) {
     tm_stmt_close(&s);
   }
   if (doctor_recover(doctor, "schema_objects")) return;
-  doctor_say_made(doctor, "schema_objects", !missing, "error",
-                  missing ? sqlite3_mprintf("%s is missing", missing)
-                          : sqlite3_mprintf("all there"),
-                  "restore it from sql/migrations");
+  doctor_say_made(
+      doctor, "schema_objects", !missing, "error",
+      missing ? sqlite3_mprintf("%s is missing", missing) : sqlite3_mprintf("all there"), NULL);
 }
 
 static void doctor_graph(const Doctor *doctor) {
@@ -138,7 +144,7 @@ static void doctor_graph(const Doctor *doctor) {
   doctor_say_made(doctor, "state_graph", is_whole, "error",
                   sqlite3_mprintf("%lld states and %lld moves, the library has %d and %d", states,
                                   moves, TM_GRAPH_STATES, TM_GRAPH_MOVES),
-                  "restore the rows of tm_state and tm_transition from sql/migrations");
+                  NULL);
 }
 
 static void doctor_foreign_keys(const Doctor *doctor) {
@@ -149,8 +155,7 @@ static void doctor_foreign_keys(const Doctor *doctor) {
   tm_stmt_close(&s);
   if (!doctor_recover(doctor, "foreign_key_check")) {
     doctor_say(doctor, "foreign_key_check", !broken, "error",
-               broken ? broken : "every reference is there",
-               "PRAGMA foreign_key_check shows all, delete or mend the rows");
+               broken ? broken : "every reference is there", NULL);
   }
   sqlite3_free(broken);
 }
@@ -169,8 +174,7 @@ static void doctor_invariant(const Doctor *doctor, const TmInvariant *invariant)
   }
   sqlite3_finalize(stmt);
   if (!doctor_recover(doctor, invariant->name)) {
-    doctor_say(doctor, invariant->name, !broken, "error", broken ? broken : "holds",
-               "somebody wrote around the rules: mend the row by hand");
+    doctor_say(doctor, invariant->name, !broken, "error", broken ? broken : "holds", NULL);
   }
   sqlite3_free(broken);
 }
@@ -232,6 +236,26 @@ static void doctor_schedules(const Doctor *doctor) {
   sqlite3_free(what);
 }
 
+/* Finished tasks that are past their time and cannot be deleted. */
+static void doctor_pruning(const Doctor *doctor) {
+  TmRun *run = doctor->run;
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_DOCTOR_IN_USE, &s);
+  if (tm_stmt_row(&s)) {
+    sqlite3_int64 tasks = tm_stmt_int(&s, TM_C_DOCTOR_IN_USE_TASKS);
+    TmText by = tm_stmt_text(&s, TM_C_DOCTOR_IN_USE_BY);
+    doctor_say_made(doctor, "pruning", tasks == 0, "warn",
+                    tasks ? sqlite3_mprintf("%lld finished tasks cannot go, the first is %lld: a "
+                                            "foreign key (%s) or a trigger keeps them",
+                                            tasks, tm_stmt_int(&s, TM_C_DOCTOR_IN_USE_FIRST_ID),
+                                            by.z ? by.z : "of no table")
+                          : sqlite3_mprintf("nothing stands in its way"),
+                    "delete the rows that point at them, then SELECT tm_prune()");
+  }
+  tm_stmt_close(&s);
+  doctor_recover(doctor, "pruning");
+}
+
 void tm_doctor_run(TmRun *run, TmDoctorRow *row, void *arg) {
   Doctor doctor = {run, row, arg};
   doctor_switches(&doctor);
@@ -246,4 +270,5 @@ void tm_doctor_run(TmRun *run, TmDoctorRow *row, void *arg) {
   }
   if (!tm_run_failed(run)) doctor_tasks(&doctor);
   if (!tm_run_failed(run)) doctor_schedules(&doctor);
+  if (!tm_run_failed(run)) doctor_pruning(&doctor);
 }

@@ -27,6 +27,16 @@ extern const char tm_schema_text[];
 /* From there to nothing. */
 extern const char tm_schema_drop_text[];
 
+/* The same, one statement each. */
+typedef struct TmSchemaPart {
+  const char *type; /* "table", "index", "trigger", "view"; "insert" for a row */
+  const char *name; /* of the object; of the table for a row */
+  const char *sql;
+} TmSchemaPart;
+
+extern const TmSchemaPart tm_schema_parts[];
+extern const int tm_schema_part_count;
+
 extern const TmMigration tm_migrations[];
 extern const int tm_migration_count;
 extern const TmInvariant tm_invariants[];

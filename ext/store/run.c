@@ -284,3 +284,19 @@ TmValue tm_stmt_value(const TmStmt *stmt, int column) {
   if (value.data) value.n = sqlite3_column_bytes(stmt->stmt, column);
   return value;
 }
+
+/* ---- a step that may fail --------------------------------------------- */
+
+void tm_run_step(TmRun *run, void (*body)(TmRun *run, void *arg), void *arg) {
+  TmStep step = {run, body, arg, false};
+  TmStmt scope;
+  tm_stmt_open(run, TM_Q_SCOPE_STEP, &scope);
+  tm_stmt_bind_pointer(&scope, TM_P_SCOPE_STEP_STEP, &step, TM_STEP_POINTER);
+  tm_stmt_exec(&scope);
+  if (!tm_run_failed(run) && !step.was_run) tm_run_dropped(run, "tm_command");
+}
+
+void tm_run_enter_step(TmStep *step) {
+  step->was_run = true;
+  step->body(step->run, step->arg);
+}

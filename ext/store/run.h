@@ -55,6 +55,25 @@ void tm_run_dropped(TmRun *run, const char *table);
 /* The same for a read: an authorizer that answers SQLITE_IGNORE makes columns NULL. */
 void tm_run_unreadable(TmRun *run, const char *table);
 
+/* ---- a step that may fail --------------------------------------------- */
+
+typedef struct TmStep {
+  TmRun *run;
+  void (*body)(TmRun *run, void *arg);
+  void *arg;
+  bool was_run;
+} TmStep;
+
+/* Run the body inside a verb so that SQLite undoes all that it wrote where it fails. The error
+ * stays in the run; the caller may clear it and go on. */
+void tm_run_step(TmRun *run, void (*body)(TmRun *run, void *arg), void *arg);
+
+/* The body itself; called by the virtual table that is the scope. */
+void tm_run_enter_step(TmStep *step);
+
+/* The name by which a TmStep travels through sqlite3_bind_pointer(). */
+#define TM_STEP_POINTER "tm_step"
+
 /* ---- its statements -------------------------------------------------- */
 
 /* Take the statement from the cache, or prepare it; inside itself a second one is made. */

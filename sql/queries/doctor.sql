@@ -25,3 +25,22 @@ FROM main.tm_task
 WHERE state = 'available'
 ORDER BY max(run_at_ms, created_ms)
 LIMIT 1;
+
+-- by: the tables of others that may keep a task.
+-- name: doctor_in_use
+-- columns: tasks first_id by
+SELECT
+  count(*),
+  min(f.task_id),
+  (
+    SELECT group_concat(m.name, ', ')
+    FROM main.sqlite_schema AS m
+    WHERE m.type = 'table'
+      AND m.name NOT GLOB 'tm_*'
+      AND EXISTS (
+        SELECT 1 FROM pragma_foreign_key_list(m.name, 'main') AS k WHERE lower(k."table") = 'tm_task'
+      )
+  )
+FROM main.tm_finished AS f
+JOIN main.tm_task AS t ON t.id = f.task_id
+WHERE f.phase = 'in_use' AND t.finished_ms IS NOT NULL;

@@ -9,6 +9,10 @@ SELECT 1 FROM main.tm_keeper;
 -- name: scope_enter
 INSERT INTO main.tm_command (verb) SELECT :call;
 
+-- The same for a step inside a verb, which may fail and the verb go on.
+-- name: scope_step
+INSERT INTO main.tm_command (verb) SELECT :step;
+
 -- The beginning of every verb that does not read its task or its queue first. What
 -- those read begins with the same two columns, and the rest is kept with the stamp.
 -- name: run_begin

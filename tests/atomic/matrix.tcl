@@ -19,7 +19,7 @@ namespace eval ::matrix {
   # one that shares no factor with the counts above, so that every kind has its turn.
   variable every [expr {[info exists ::env(TM_MATRIX_EVERY)] ? $::env(TM_MATRIX_EVERY) : 1}]
   variable asked_for 0
-  variable right {done undone rolled_back late kept blind}
+  variable right {done undone rolled_back late kept blind aside unnoted}
 }
 
 # ---- where cells start -------------------------------------------------------------------------
@@ -64,6 +64,22 @@ proc ::matrix::plans_sql {} {
     SELECT tm_clock_advance('3h');"
 }
 
+# Task 11 is discarded and kept by a row of others, 14 is completed and due, 13 was cancelled before.
+proc ::matrix::kept_sql {} {
+  return {
+    SELECT tm_cancel(13);
+    UPDATE tm_queue SET keep_completed_ms = 0, keep_discarded_ms = 0, keep_count = 2 WHERE name = 'work';
+    CREATE TABLE keeps (task_id INTEGER REFERENCES tm_task (id));
+    INSERT INTO keeps VALUES (11);
+    SELECT tm_tick();
+    SELECT tm_enqueue('work', 'finished next'), tm_claim('work', 'w', '{"id":15}');
+    SELECT tm_enqueue('work', 'finished'), tm_cancel(16), tm_enqueue('work', 'finished'), tm_cancel(17);
+    SELECT tm_enqueue('work', 'finished'), tm_claim('work', 'w', '{"id":18}'), tm_complete(18, 1);
+    UPDATE tm_queue SET keep_cancelled_ms = 3600000 WHERE name = 'work';
+    SELECT tm_clock_advance('2h');
+  }
+}
+
 # The application's own tables, and what stands in its way.
 proc ::matrix::application_sql {} {
   return {
@@ -81,7 +97,8 @@ proc ::matrix::application_sql {} {
   }
 }
 
-# `tasks` and `plans` have the newest schema, `first` version 1 of it, `bare` none. Pages are short, so that
+# `tasks`, `plans`, `kept` and `broken` have the newest schema, `plans` schedules too, `kept` limits of its queue `work`
+# for what is finished, `broken` a history out of order; `first` has version 1 of it, `bare` none. Pages are short, so that
 # what a verb writes needs new ones.
 proc ::matrix::make_databases {} {
   variable folder
@@ -89,13 +106,18 @@ proc ::matrix::make_databases {} {
   if {$folder ne {}} return
   set folder $::harness::scratch/matrix
   file mkdir $folder
-  foreach name {tasks plans first bare} {
+  foreach name {tasks plans kept broken first bare} {
     sqlite3 ::make $folder/$name
     ::harness::load_extension make
     ::make eval "PRAGMA page_size = 512; PRAGMA journal_mode = $journal"
     if {$name ne "bare"} { ::make eval {INSERT INTO tm_command (verb) VALUES ('init')} }
-    if {$name eq "tasks"} { ::make eval [tasks_sql] }
+    if {$name in {tasks kept broken}} { ::make eval [tasks_sql] }
     if {$name eq "plans"} { ::make eval [plans_sql] }
+    if {$name eq "kept"} { ::make eval [kept_sql] }
+    if {$name eq "broken"} {
+      ::make config enable_trigger 0
+      ::make eval {UPDATE tm_event SET previous_id = 99 WHERE previous_id > 0}
+    }
     if {$name eq "first"} { ::make eval {SELECT tm_enqueue('q', 'x'); SELECT tm_migrate(1)} }
     ::make eval [application_sql]
     ::make close
@@ -396,14 +418,21 @@ proc ::matrix::cell {base context states failure} {
   return [list $outcome $message]
 }
 
-# No error, and yet not what the undisturbed run leaves. Two cases are not torn: a verb that was
-# kept from reading the clock, and one that was kept from seeing anything to do.
+# No error, and yet not what the undisturbed run leaves. Not torn are: a verb that was kept from
+# reading the clock, and one that was kept from seeing anything to do; and
+# aside:   a task whose delete a constraint or a trigger of the user's refuses is not pruned, and
+#          stays whole: the invariants say so.
+# unnoted: what IGNORE hides is a note of retention or its count. The task itself is as it should
+#          be, and the invariants tell what is missing.
 proc ::matrix::blind_or_torn {failure found before after} {
   variable is_timeless
   set is_ignored_read [string equal [lrange $failure 0 1] {ignore READ}]
   if {($is_ignored_read || $is_timeless) && [is_same [timeless $found] [timeless $after]]} { return done }
   set is_nothing [expr {[ours $found] eq [ours $before]}]
   if {$is_ignored_read && $is_nothing} { return blind }
+  if {[refuses_delete $failure] && [is_same [others $found] [others $after]] && [broken_invariants] eq {}} { return aside }
+  set ignores [expr {[lindex $failure 0] eq "ignore" || [lindex $failure 4] eq "IGNORE"}]
+  if {$ignores && [is_same [unnoted $found] [unnoted $after]]} { return unnoted }
   return [expr {$is_nothing ? "SILENT: nothing was done" : "TORN: it succeeded"}]
 }
 
@@ -422,6 +451,24 @@ proc ::matrix::kept_or_torn {failure statement found after} {
   if {$is_one_insert && $is_fail && [lsearch -inline $found tm_task*] eq [lsearch -inline $after tm_task*]} { return kept }
   if {$is_fail && [string match "*INTO tm_inbox*" "$statement $fire"]} { return kept }
   return [expr {$is_done ? "REPEATS: done, and yet an error" : "TORN: it failed"}]
+}
+
+proc ::matrix::refuses_delete {failure} {
+  lassign $failure kind - operation table how
+  expr {$kind in {raise breach} && $operation in {DELETE INSERT UPDATE} && $how ni {IGNORE ROLLBACK rollback}}
+}
+
+# Without ours, and without the row that holds the call's result.
+proc ::matrix::others {found} {
+  lsearch -all -inline -not [lsearch -all -inline -not $found tm_*] target*
+}
+
+proc ::matrix::unnoted {found} { lsearch -all -inline -not $found tm_finished* }
+
+proc ::matrix::broken_invariants {} {
+  set wrong {}
+  foreach {name text} [::harness::invariants] { lappend wrong {*}[::look eval $text] }
+  return $wrong
 }
 
 proc ::matrix::ours {found} { lsearch -all -inline $found tm_* }
@@ -554,6 +601,7 @@ proc ::matrix::matrix {name sentence call args} {
     set body [list ::matrix::in_context $base $flags $verb $arguments [list $begin $statement $end]]
     # The quick suite has a taste of it.
     set slow [expr {$where eq "select" && $verb in {enqueue complete} ? {} : "-slow"}]
+    if {$base eq "broken"} { lappend slow -broken }
     ::harness::test -raw {*}$slow matrix-$name.$where "$sentence, $where: whole or not at all" $body {}
   }
 }

@@ -1,0 +1,376 @@
+/* repair.c - mend what the doctor names and a cure is known for.
+ * Owns:    the cures, each a list of statements of sql/queries/repair.sql, or a function.
+ * Promise: a cure counts only where its check is ok afterwards and no check is worse than
+ *          before; SQLite undoes any other, and the result says that hands are needed.
+ * Why:     a repair that guesses is worse than the damage. What would lose a task's payload, or
+ *          is somebody's decision (the clock, a timeout), has no cure here. */
+#include "ops/repair.h"
+
+#include "base/suggest.h"
+#include "core/queue.h"
+#include "core/tick.h"
+#include "ops/doctor.h"
+#include "store/migrate.h"
+
+#define CHECKS_MAX  64
+#define CHECK_BYTES 96
+#define CURE_BYTES  160
+#define NO_LIMIT    0x7fffffffffffffffLL
+
+/* ---- what the doctor says ---------------------------------------------- */
+
+typedef struct RepairCheck {
+  char name[CHECK_BYTES];
+  char cure[CURE_BYTES];
+  bool is_ok, is_tried;
+} RepairCheck;
+
+typedef struct RepairReport {
+  RepairCheck checks[CHECKS_MAX];
+  int count;
+} RepairReport;
+
+static void repair_hear(void *arg, const char *name, const char *status, const char *detail,
+                        const char *cure) {
+  (void)detail;
+  RepairReport *report = arg;
+  if (report->count == CHECKS_MAX) return;
+  RepairCheck *check = &report->checks[report->count++];
+  sqlite3_snprintf(CHECK_BYTES, check->name, "%s", name);
+  sqlite3_snprintf(CURE_BYTES, check->cure, "%s", cure ? cure : "");
+  check->is_ok = strcmp(status, "ok") == 0;
+  check->is_tried = false;
+}
+
+static void repair_ask(TmRun *run, RepairReport *report) {
+  report->count = 0;
+  tm_doctor_run(run, repair_hear, report);
+}
+
+static RepairCheck *repair_find(RepairReport *report, const char *name) {
+  for (int i = 0; i < report->count; i++) {
+    if (strcmp(report->checks[i].name, name) == 0) return &report->checks[i];
+  }
+  return NULL;
+}
+
+/* ---- statements ---------------------------------------------------------- */
+
+/* Prepared anew, because it takes the switch for triggers as it stands then. */
+static sqlite3_int64 repair_exec(TmRun *run, TmQuery query, bool has_triggers) {
+  sqlite3 *db = run->context->db;
+  sqlite3_stmt *stmt = NULL;
+  if (tm_run_failed(run)) return 0;
+  if (!has_triggers) sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+  int rc = sqlite3_prepare_v2(db, tm_query_text[query], -1, &stmt, NULL);
+  int param = stmt ? sqlite3_bind_parameter_index(stmt, ":now_ms") : 0;
+  if (param) sqlite3_bind_int64(stmt, param, run->now_ms);
+  while (rc == SQLITE_OK || rc == SQLITE_ROW) rc = sqlite3_step(stmt);
+  sqlite3_int64 rows = rc == SQLITE_DONE ? sqlite3_changes64(db) : 0;
+  tm_error_sqlite(&run->error, db, rc);
+  sqlite3_finalize(stmt);
+  if (!has_triggers) sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 1, NULL);
+  return rows;
+}
+
+static bool repair_is_there(TmRun *run, const char *name) {
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_SCHEMA_OBJECT, &s);
+  tm_stmt_bind_text(&s, TM_P_SCHEMA_OBJECT_NAME, tm_text_of(name));
+  bool is_there = tm_stmt_row(&s);
+  tm_stmt_close(&s);
+  return is_there;
+}
+
+static void repair_run_part(TmRun *run, const TmSchemaPart *part) {
+  sqlite3 *db = run->context->db;
+  if (!tm_run_failed(run)) {
+    tm_error_sqlite(&run->error, db, sqlite3_exec(db, part->sql, NULL, NULL, NULL));
+  }
+}
+
+/* ---- cures that are more than statements ----------------------------------- */
+
+static sqlite3_int64 repair_foreign_keys(TmRun *run) {
+  sqlite3_db_config(run->context->db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
+  return 0;
+}
+
+/* A table that is missing has lost its rows: an empty one would hide that. */
+static sqlite3_int64 repair_objects(TmRun *run) {
+  sqlite3_int64 made = 0;
+  for (int i = 0; i < tm_schema_part_count && !tm_run_failed(run); i++) {
+    const TmSchemaPart *part = &tm_schema_parts[i];
+    if (strcmp(part->type, "insert") == 0 || strcmp(part->type, "table") == 0) continue;
+    if (repair_is_there(run, part->name)) continue;
+    repair_run_part(run, part);
+    made++;
+  }
+  return made;
+}
+
+/* Rows that are there refuse to be there twice; that is no failure. */
+static sqlite3_int64 repair_graph(TmRun *run) {
+  sqlite3_int64 made = 0;
+  for (int i = 0; i < tm_schema_part_count && !tm_run_failed(run); i++) {
+    const TmSchemaPart *part = &tm_schema_parts[i];
+    bool is_graph = strcmp(part->name, "tm_state") == 0 || strcmp(part->name, "tm_transition") == 0;
+    if (!is_graph || strcmp(part->type, "insert") != 0) continue;
+    repair_run_part(run, part);
+    if (!tm_run_failed(run)) {
+      made++;
+    } else if ((run->error.rc & 0xff) == SQLITE_CONSTRAINT) {
+      tm_error_clear(&run->error);
+    }
+  }
+  return made;
+}
+
+static sqlite3_int64 repair_lapsed(TmRun *run) {
+  tm_run_begin(run);
+  TmTick counts = {0};
+  char name[TM_NAME_MAX_BYTES + 1] = "";
+  int n = 0;
+  while (!tm_run_failed(run) && tm_queue_next(run, name, &n)) {
+    tm_tick_rescue(run, (TmText){name, n}, NO_LIMIT, &counts);
+  }
+  return counts.rescued;
+}
+
+/* ---- the cures ------------------------------------------------------------- */
+
+typedef struct RepairStep {
+  TmQuery query;
+  bool has_triggers;
+} RepairStep;
+
+typedef struct RepairCure {
+  const char *check;
+  const char *did;
+  sqlite3_int64 (*run)(TmRun *run);
+  bool needs_clock;
+  int count;
+  RepairStep steps[8];
+} RepairCure;
+
+#define DO(name)                                                                                   \
+  { TM_Q_REPAIR_##name, true }
+#define PLAIN(name)                                                                                \
+  { TM_Q_REPAIR_PLAIN_##name, false }
+
+static const RepairCure cures[] = {
+    {"foreign_keys", "turned them on for this connection", repair_foreign_keys, false, 0, {{0}}},
+    {"settings_are_one_row", "restored the row", NULL, false, 1, {DO(SETTINGS)}},
+    {"schema_objects",
+     "made the missing triggers, indexes and views",
+     repair_objects,
+     false,
+     0,
+     {{0}}},
+    {"state_graph", "restored the missing rows", repair_graph, false, 0, {{0}}},
+    {"foreign_key_check",
+     "made missing queues, removed rows whose task, queue or move is not there",
+     NULL,
+     false,
+     8,
+     {DO(FK_QUEUES), DO(FK_ATTEMPTS), DO(FK_NOTES), DO(FK_COUNTS), DO(MOVES), PLAIN(CHAIN),
+      PLAIN(NEWEST), PLAIN(ENDS)}},
+    {"states_are_known", "discarded the tasks", NULL, true, 2, {PLAIN(STATES), DO(NOTES_MISSING)}},
+    {"leased_tasks_have_a_worker_and_a_lease", "ended the leases", NULL, false, 1, {DO(LEASES)}},
+    {"only_leased_tasks_have_a_lease", "cleared the ends", NULL, false, 1, {DO(LEASE_ENDS)}},
+    {"only_held_tasks_remember_where_from", "cleared it", NULL, false, 1, {DO(HELD_FROM)}},
+    {"attempts_are_not_more_than_claims", "set them to the claims", NULL, false, 1, {DO(ATTEMPTS)}},
+    {"errors_belong_to_claims", "removed the errors", NULL, false, 1, {DO(ERRORS)}},
+    {"history_is_not_newer_than_the_task",
+     "joined task and history again",
+     NULL,
+     false,
+     3,
+     {PLAIN(CHAIN), PLAIN(NEWEST), PLAIN(ENDS)}},
+    {"history_starts_at_an_event_of_the_task",
+     "joined task and history again",
+     NULL,
+     false,
+     3,
+     {PLAIN(CHAIN), PLAIN(NEWEST), PLAIN(ENDS)}},
+    {"history_ends_in_the_state_of_the_task",
+     "counted the move that it does not have",
+     NULL,
+     false,
+     1,
+     {PLAIN(ENDS)}},
+    {"history_is_one_chain",
+     "linked it by its order",
+     NULL,
+     false,
+     3,
+     {PLAIN(CHAIN), PLAIN(NEWEST), PLAIN(ENDS)}},
+    {"history_has_legal_moves_only",
+     "removed the moves that cannot be",
+     NULL,
+     false,
+     4,
+     {DO(MOVES), PLAIN(CHAIN), PLAIN(NEWEST), PLAIN(ENDS)}},
+    {"history_belongs_to_tasks",
+     "removed what belongs to no task",
+     NULL,
+     false,
+     4,
+     {DO(ORPHANS), PLAIN(CHAIN), PLAIN(NEWEST), PLAIN(ENDS)}},
+    {"finished_tasks_are_noted", "noted them", NULL, false, 1, {DO(NOTES_MISSING)}},
+    {"notes_are_of_finished_tasks", "removed the notes", NULL, false, 1, {DO(NOTES_UNTRUE)}},
+    {"finished_tasks_are_counted", "counted them", NULL, false, 2, {DO(COUNTS_GONE), DO(COUNTS)}},
+    {"lapsed_leases", "took the leases back", repair_lapsed, false, 0, {{0}}},
+};
+#define CURES (int)(sizeof cures / sizeof cures[0])
+
+static const RepairCure *repair_cure(const char *check) {
+  for (int i = 0; i < CURES; i++) {
+    if (strcmp(cures[i].check, check) == 0) return &cures[i];
+  }
+  return NULL;
+}
+
+bool tm_repair_knows(const char *check) {
+  return repair_cure(check) != NULL;
+}
+
+/* ---- one check ------------------------------------------------------------- */
+
+typedef struct RepairTry {
+  const RepairCure *cure;
+  RepairReport *before;
+  RepairReport after;
+  sqlite3_int64 rows;
+} RepairTry;
+
+/* True where the check is ok now, and no other is worse. */
+static bool repair_is_better(RepairTry *try) {
+  RepairCheck *now = repair_find(&try->after, try->cure->check);
+  if (!now || !now->is_ok) return false;
+  for (int i = 0; i < try->before->count; i++) {
+    if (!try->before->checks[i].is_ok) continue;
+    now = repair_find(&try->after, try->before->checks[i].name);
+    if (!now || !now->is_ok) return false;
+  }
+  return true;
+}
+
+static void repair_body(TmRun *run, void *arg) {
+  RepairTry *try = arg;
+  const RepairCure *cure = try->cure;
+  if (cure->needs_clock) tm_run_begin(run);
+  if (cure->run) try->rows = cure->run(run);
+  for (int i = 0; i < cure->count && !tm_run_failed(run); i++) {
+    try->rows += repair_exec(run, cure->steps[i].query, cure->steps[i].has_triggers);
+  }
+  tm_run_begin_stale(run);
+  if (!tm_run_failed(run)) repair_ask(run, &try->after);
+  if (!tm_run_failed(run) && !repair_is_better(try)) {
+    tm_error_set(&run->error, TM_WRONG_STATE,
+                 "the cure of '%s' did not help and was undone, mend the rows by hand",
+                 cure->check);
+  }
+}
+
+/* What SQLite itself cannot go on from ends the verb; among all, anything else ends only this
+ * cure. Who asked for one check gets the reason as an error. */
+static bool repair_recover(TmRun *run, bool is_only) {
+  int rc = run->error.rc & 0xff;
+  if (is_only) return false;
+  if (rc != SQLITE_CONSTRAINT && rc != SQLITE_ERROR) return false;
+  if (sqlite3_txn_state(run->context->db, "main") != SQLITE_TXN_WRITE) return false;
+  tm_error_clear(&run->error);
+  tm_run_begin_stale(run);
+  tm_context_forget(run->context); /* as tm_run_clear() does after a failure */
+  return true;
+}
+
+static void repair_check(TmRun *run, RepairReport *report, RepairCheck *check, bool is_only,
+                         TmRepairRow *row, void *arg) {
+  const RepairCure *cure = repair_cure(check->name);
+  check->is_tried = true;
+  if (!cure) {
+    row(arg, check->name, NULL, check->cure, 0);
+    return;
+  }
+  RepairTry *try = sqlite3_malloc64(sizeof *try);
+  if (!try) {
+    tm_error_nomem(&run->error);
+    return;
+  }
+  *try = (RepairTry){.cure = cure, .before = report};
+  tm_run_step(run, repair_body, try);
+  if (!tm_run_failed(run)) {
+    check->is_ok = true;
+    row(arg, check->name, cure->did, NULL, try->rows);
+  } else if (repair_recover(run, is_only)) {
+    row(arg, check->name, NULL, "its cure did not help and was undone: mend the rows by hand", 0);
+  }
+  sqlite3_free(try);
+}
+
+/* ---- all of them ------------------------------------------------------------- */
+
+static void repair_unknown(TmRun *run, const RepairReport *report, TmText name) {
+  TmSuggest suggest;
+  tm_suggest_init(&suggest, name.z, name.n);
+  for (int i = 0; i < report->count; i++) {
+    tm_suggest_offer(&suggest, report->checks[i].name, (int)strlen(report->checks[i].name));
+  }
+  const char *best = tm_suggest_best(&suggest);
+  if (best) {
+    tm_error_set(&run->error, TM_BAD_ARGUMENT, "no check '%.*s', did you mean '%s'?", name.n,
+                 name.z, best);
+  } else {
+    tm_error_set(&run->error, TM_BAD_ARGUMENT,
+                 "no check '%.*s', see SELECT name FROM tm_doctor for those there are", name.n,
+                 name.z);
+  }
+}
+
+/* In the order of the cures: one check may stand in the way of those after it. */
+static void repair_all(TmRun *run, RepairReport *report, TmRepairRow *row, void *arg) {
+  for (int i = 0; i < CURES && !tm_run_failed(run); i++) {
+    RepairCheck *check = repair_find(report, cures[i].check);
+    if (check && !check->is_ok) repair_check(run, report, check, false, row, arg);
+    if (!tm_run_failed(run) && check && check->is_tried) repair_ask(run, report);
+  }
+  for (int i = 0; i < report->count && !tm_run_failed(run); i++) {
+    RepairCheck *check = &report->checks[i];
+    if (!check->is_ok && !repair_cure(check->name)) row(arg, check->name, NULL, check->cure, 0);
+  }
+}
+
+void tm_repair_run(TmRun *run, TmText name, TmRepairRow *row, void *arg) {
+  RepairReport *report = sqlite3_malloc64(sizeof *report);
+  if (!report) {
+    tm_error_nomem(&run->error);
+    return;
+  }
+  repair_ask(run, report);
+  if (!name.z && !tm_run_failed(run)) {
+    repair_all(run, report, row, arg);
+  } else if (!tm_run_failed(run)) {
+    RepairCheck *check = NULL;
+    for (int i = 0; i < report->count; i++) {
+      RepairCheck *one = &report->checks[i];
+      if ((int)strlen(one->name) == name.n && memcmp(one->name, name.z, (size_t)name.n) == 0) {
+        check = one;
+      }
+    }
+    if (!check) {
+      repair_unknown(run, report, name);
+    } else if (check->is_ok) {
+      row(arg, check->name, NULL, NULL, 0);
+    } else if (!repair_find(report, "foreign_keys")->is_ok &&
+               strcmp(check->name, "foreign_keys") != 0) {
+      tm_error_set(&run->error, TM_FOREIGN_KEYS_OFF,
+                   "this connection does not enforce foreign keys, run PRAGMA foreign_keys = ON");
+    } else {
+      repair_check(run, report, check, true, row, arg);
+    }
+  }
+  run->task_id = 0;
+  sqlite3_free(report);
+}

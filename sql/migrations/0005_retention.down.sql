@@ -1,0 +1,15 @@
+DROP TRIGGER main.tm_queue_that_is_replaced_is_walked;
+DROP TRIGGER main.tm_queue_with_a_new_limit_is_walked;
+DROP TRIGGER main.tm_queue_takes_its_notes_along;
+DROP TRIGGER main.tm_queue_that_is_new_counts_too;
+DROP TRIGGER main.tm_queue_counts_what_it_keeps;
+DROP TRIGGER main.tm_task_is_forgotten_when_deleted;
+DROP TRIGGER main.tm_task_is_forgotten_when_not_finished;
+DROP TRIGGER main.tm_task_is_noted_when_finished;
+DROP TABLE main.tm_finished_walk;
+DROP TABLE main.tm_finished_count;
+DROP TABLE main.tm_finished;
+ALTER TABLE main.tm_queue DROP COLUMN keep_count;
+ALTER TABLE main.tm_queue DROP COLUMN keep_discarded_ms;
+ALTER TABLE main.tm_queue DROP COLUMN keep_cancelled_ms;
+ALTER TABLE main.tm_queue DROP COLUMN keep_completed_ms;

@@ -1,0 +1,147 @@
+-- How tm_repair mends what tm_doctor names. Each check has its statements, and they run in the
+-- order in which they stand here. Those named repair_plain_ run with triggers off, because a
+-- trigger is there to keep others from doing just this.
+
+-- A name that is no name is left alone, and the check says so again.
+-- name: repair_fk_queues
+INSERT INTO main.tm_queue (name)
+SELECT DISTINCT queue FROM main.tm_task
+WHERE queue NOT IN (SELECT name FROM main.tm_queue)
+  AND length(CAST(queue AS BLOB)) BETWEEN 1 AND 255;
+
+-- name: repair_fk_attempts
+DELETE FROM main.tm_attempt WHERE task_id NOT IN (SELECT id FROM main.tm_task);
+
+-- name: repair_fk_notes
+DELETE FROM main.tm_finished WHERE queue NOT IN (SELECT name FROM main.tm_queue);
+
+-- name: repair_fk_counts
+DELETE FROM main.tm_finished_count WHERE queue NOT IN (SELECT name FROM main.tm_queue);
+
+-- Ids that were used before and are gone now cannot be known: those that are there set the floor.
+-- name: repair_settings
+INSERT INTO main.tm_setting (id, last_deleted_task_id, last_deleted_event_id, stamp)
+SELECT
+  1,
+  coalesce((SELECT max(id) FROM main.tm_task), 0),
+  coalesce((SELECT max(id) FROM main.tm_event), 0),
+  random()
+WHERE NOT EXISTS (SELECT 1 FROM main.tm_setting);
+
+-- A move more than its history has rows: nobody knows how it came there.
+-- name: repair_plain_states
+UPDATE main.tm_task
+SET
+  state = 'discarded',
+  moves = moves + 1,
+  moved_ms = :now_ms,
+  lease_until_ms = NULL,
+  held_from = NULL,
+  reason = 'repaired'
+WHERE state NOT IN (SELECT name FROM main.tm_state);
+
+-- Legal moves both, so the triggers write their history. Progress of a worker nobody knows is lost.
+-- name: repair_leases
+UPDATE main.tm_task
+SET state = CASE state WHEN 'running' THEN 'available' ELSE 'cancelled' END
+WHERE state IN ('running', 'cancelling')
+  AND (worker IS NULL OR lease_until_ms IS NULL OR token < 1 OR attempt < 1);
+
+-- name: repair_lease_ends
+UPDATE main.tm_task SET lease_until_ms = NULL
+WHERE state NOT IN ('running', 'cancelling') AND lease_until_ms IS NOT NULL;
+
+-- name: repair_held_from
+UPDATE main.tm_task SET held_from = NULL WHERE state <> 'held' AND held_from IS NOT NULL;
+
+-- name: repair_attempts
+UPDATE main.tm_task SET attempt = token WHERE attempt > token;
+
+-- name: repair_errors
+DELETE FROM main.tm_attempt
+WHERE token < 1
+  OR EXISTS (SELECT 1 FROM main.tm_task AS t WHERE t.id = tm_attempt.task_id AND tm_attempt.token > t.token);
+
+-- name: repair_orphans
+DELETE FROM main.tm_event WHERE task_id NOT IN (SELECT id FROM main.tm_task);
+
+-- The graph decides; a row that it does not know is a move that nobody made.
+-- name: repair_moves
+DELETE FROM main.tm_event
+WHERE NOT EXISTS (
+  SELECT 1 FROM main.tm_transition AS m
+  WHERE m.from_state = tm_event.from_state AND m.to_state = tm_event.to_state
+);
+
+-- name: repair_plain_chain
+UPDATE main.tm_event
+SET previous_id = c.before_id
+FROM (
+  SELECT id, previous_id AS has_id, lag(id, 1, 0) OVER (PARTITION BY task_id ORDER BY id) AS before_id
+  FROM main.tm_event
+) AS c
+WHERE c.id = tm_event.id AND c.has_id IS NOT c.before_id;
+
+-- name: repair_plain_newest
+UPDATE main.tm_task
+SET event_id = h.event_id, moves = max(moves, coalesce(h.move, 0))
+FROM (
+  SELECT t.id, e.event_id, e.move
+  FROM main.tm_task AS t
+  LEFT JOIN (
+    SELECT task_id, max(id) AS event_id, max(move) AS move FROM main.tm_event GROUP BY task_id
+  ) AS e ON e.task_id = t.id
+  WHERE t.event_id IS NOT e.event_id OR e.move > t.moves
+) AS h
+WHERE h.id = tm_task.id;
+
+-- The state is the truth; one move more says that the history does not have it.
+-- name: repair_plain_ends
+UPDATE main.tm_task
+SET moves = moves + 1
+WHERE EXISTS (
+  SELECT 1 FROM main.tm_event AS e
+  WHERE e.id = tm_task.event_id AND e.move = tm_task.moves AND e.to_state <> tm_task.state
+);
+
+-- name: repair_notes_missing
+INSERT INTO main.tm_finished (queue, phase, at_ms, task_id)
+SELECT t.queue, t.state, t.moved_ms, t.id
+FROM main.tm_task AS t
+JOIN main.tm_queue AS q ON q.name = t.queue
+WHERE t.finished_ms IS NOT NULL
+  AND (
+    q.keep_count IS NOT NULL
+    OR CASE t.state
+      WHEN 'completed' THEN q.keep_completed_ms
+      WHEN 'cancelled' THEN q.keep_cancelled_ms
+      ELSE q.keep_discarded_ms
+    END IS NOT NULL
+  )
+  AND NOT EXISTS (
+    SELECT 1 FROM main.tm_finished
+    WHERE queue = t.queue AND phase = t.state AND at_ms = t.moved_ms AND task_id = t.id
+  )
+  AND NOT EXISTS (
+    SELECT 1 FROM main.tm_finished WHERE queue = t.queue AND phase = 'in_use' AND task_id = t.id
+  );
+
+-- name: repair_notes_untrue
+DELETE FROM main.tm_finished
+WHERE phase <> 'in_use'
+  AND NOT EXISTS (
+    SELECT 1 FROM main.tm_task AS t
+    WHERE t.id = tm_finished.task_id
+      AND t.state = tm_finished.phase
+      AND t.queue = tm_finished.queue
+      AND t.moved_ms = tm_finished.at_ms
+  );
+
+-- name: repair_counts_gone
+DELETE FROM main.tm_finished_count;
+
+-- name: repair_counts
+INSERT INTO main.tm_finished_count (queue, tasks)
+SELECT q.name, (SELECT count(*) FROM main.tm_finished WHERE queue = q.name AND phase <> 'in_use')
+FROM main.tm_queue AS q
+WHERE q.keep_count IS NOT NULL;
