@@ -29,7 +29,7 @@ STATIC_OBJECTS := $(NAMES:%=$(BUILD)/obj/static/%)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
 .DELETE_ON_ERROR:
-.PHONY: all help install uninstall clean shell demo tests test test-quick test-newest bench bench-peers test-cron check format
+.PHONY: all help install uninstall clean shell demo tests test test-all test-quick test-newest bench bench-peers test-cron check format
 
 all: $(BUILD)/tm.so $(BUILD)/libtm.a ## build build/tm.so (loadable) and build/libtm.a (static); the default
 
@@ -126,8 +126,19 @@ $(BUILD)/tests/static_test: tests/static/static_test.c $(BUILD)/libtm.a ext/tm.h
 
 tests: all $(BUILD)/tests/base_test $(BUILD)/tests/static_test
 
-# The atomicity matrix runs whole on the system's SQLite, and one cell of seven on the newest.
+# Of the atomicity matrix, one cell of four runs on the system's SQLite and one of sixteen on the
+# newest; all of them by `make test-all`.
 test: ## every test, on the system's SQLite and on the newest; installs what is missing
+	@tools/setup test
+	@$(MAKE) -s -j$(JOBS) tests
+	@tools/total \
+	  'base layer in C' $(BUILD)/tests/base_test \
+	  + 'static form' $(BUILD)/tests/static_test \
+	  + "suite on the system's SQLite" env TM_MATRIX_EVERY=4 tools/with-sqlite system tclsh tests/run.tcl $(TESTS) \
+	  + 'static form on the newest SQLite' tools/with-sqlite newest $(BUILD)/tests/static_test \
+	  + 'suite on the newest SQLite' env TM_MATRIX_EVERY=16 tools/with-sqlite newest tclsh tests/run.tcl $(TESTS)
+
+test-all: ## the same with every cell of the atomicity matrix; a quarter of an hour
 	@tools/setup test
 	@$(MAKE) -s -j$(JOBS) tests
 	@tools/total \
@@ -135,7 +146,7 @@ test: ## every test, on the system's SQLite and on the newest; installs what is 
 	  + 'static form' $(BUILD)/tests/static_test \
 	  + "suite on the system's SQLite" tools/with-sqlite system tclsh tests/run.tcl $(TESTS) \
 	  + 'static form on the newest SQLite' tools/with-sqlite newest $(BUILD)/tests/static_test \
-	  + 'suite on the newest SQLite' env TM_MATRIX_EVERY=7 tools/with-sqlite newest tclsh tests/run.tcl $(TESTS)
+	  + 'suite on the newest SQLite' tools/with-sqlite newest tclsh tests/run.tcl $(TESTS)
 
 test-quick: all ## the suite on the system's SQLite without its slow tests; TESTS="names" to choose
 	@tclsh tests/run.tcl -quick $(TESTS)

@@ -367,6 +367,9 @@ CREATE INDEX main.tm_schedule_due ON tm_schedule (queue, due_ms) WHERE paused = 
 CREATE VIEW main.tm_task_by_hand (id, from_state, to_state, is_counted) AS
 SELECT NULL, NULL, NULL, NULL WHERE 0;
 
+CREATE VIEW main.tm_task_gone (event_id) AS
+SELECT NULL WHERE 0;
+
 CREATE INDEX main.tm_task_live ON tm_task (queue, phase, sort_key, sort_ms) WHERE phase IS NOT NULL;
 
 CREATE TRIGGER main.tm_event_does_not_change
@@ -849,6 +852,24 @@ BEGIN
     AND (SELECT history FROM tm_queue WHERE name = tm_task.queue);
 END;
 
+CREATE TRIGGER main.tm_task_gone_takes_its_history
+INSTEAD OF INSERT ON tm_task_gone
+BEGIN
+  DELETE FROM tm_event
+  WHERE id IN (
+    WITH RECURSIVE
+      chain (id) AS (
+        SELECT NEW.event_id
+        UNION ALL
+        SELECT e.previous_id
+        FROM chain
+        CROSS JOIN tm_event AS e ON e.id = chain.id
+        WHERE e.previous_id < e.id
+      )
+    SELECT id FROM chain
+  );
+END;
+
 CREATE TRIGGER main.tm_task_ids_are_used_once
 AFTER DELETE ON tm_task
 WHEN OLD.id > coalesce((SELECT max(id) FROM tm_task), 0)
@@ -943,20 +964,9 @@ CREATE TRIGGER main.tm_task_takes_its_rows_along
 BEFORE DELETE ON tm_task
 BEGIN
   SELECT RAISE(ABORT, 'tm_task: a leased task is not deleted, its worker would lose it [wrong_state]')
-  WHERE OLD.state IN ('running', 'cancelling');
-  DELETE FROM tm_event
-  WHERE id IN (
-    WITH RECURSIVE
-      chain (id) AS (
-        SELECT OLD.event_id
-        UNION ALL
-        SELECT e.previous_id
-        FROM chain
-        CROSS JOIN tm_event AS e ON e.id = chain.id
-        WHERE e.previous_id < e.id
-      )
-    SELECT id FROM chain
-  );
+  WHERE OLD.state = 'running' OR OLD.state = 'cancelling';
+  INSERT INTO tm_task_gone (event_id)
+  SELECT OLD.event_id WHERE EXISTS (SELECT 1 FROM tm_event WHERE id = OLD.event_id);
   DELETE FROM tm_attempt WHERE task_id = OLD.id;
 END;
 

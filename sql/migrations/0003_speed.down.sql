@@ -55,6 +55,7 @@ END;
 
 DROP TRIGGER main.tm_inbox_enqueues;
 DROP VIEW main.tm_task_by_hand;
+DROP VIEW main.tm_task_gone;
 CREATE TABLE main.tm_task_copy AS
   SELECT
     id, queue, state, priority, run_at_ms, created_ms, attempt, max_attempts,

@@ -276,16 +276,29 @@ BEGIN
   SELECT RAISE(ABORT, 'tm_task: the id of a task does not change [bad_argument]');
 END;
 
+-- The verbs remove the history first, row by row; the walk along the chain, which builds a table
+-- in memory, is in a trigger of its own for those who do not.
 CREATE TRIGGER main.tm_task_takes_its_rows_along
 BEFORE DELETE ON tm_task
 BEGIN
   SELECT RAISE(ABORT, 'tm_task: a leased task is not deleted, its worker would lose it [wrong_state]')
-  WHERE OLD.state IN ('running', 'cancelling');
+  WHERE OLD.state = 'running' OR OLD.state = 'cancelling';
+  INSERT INTO tm_task_gone (event_id)
+  SELECT OLD.event_id WHERE EXISTS (SELECT 1 FROM tm_event WHERE id = OLD.event_id);
+  DELETE FROM tm_attempt WHERE task_id = OLD.id;
+END;
+
+CREATE VIEW main.tm_task_gone (event_id) AS
+SELECT NULL WHERE 0;
+
+CREATE TRIGGER main.tm_task_gone_takes_its_history
+INSTEAD OF INSERT ON tm_task_gone
+BEGIN
   DELETE FROM tm_event
   WHERE id IN (
     WITH RECURSIVE
       chain (id) AS (
-        SELECT OLD.event_id
+        SELECT NEW.event_id
         UNION ALL
         SELECT e.previous_id
         FROM chain
@@ -294,7 +307,6 @@ BEGIN
       )
     SELECT id FROM chain
   );
-  DELETE FROM tm_attempt WHERE task_id = OLD.id;
 END;
 
 CREATE TRIGGER main.tm_task_ids_are_used_once

@@ -102,6 +102,14 @@ UPDATE main.tm_task SET run_at_ms = :run_at_ms WHERE id = :id;
 -- name: task_delete
 DELETE FROM main.tm_task WHERE id = :id;
 
+-- One row of the history of a task that is deleted, and the one before it.
+-- name: event_before
+-- columns: previous_id
+SELECT previous_id FROM main.tm_event WHERE id = :id AND task_id = :task_id;
+
+-- name: event_delete
+DELETE FROM main.tm_event WHERE id = :id;
+
 -- What a delete leaves: nothing of the task, and its ids not to be used again.
 -- name: task_leftover
 -- columns: task event attempt next_task_id next_event_id
