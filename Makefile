@@ -126,7 +126,7 @@ $(BUILD)/tests/static_test: tests/static/static_test.c $(BUILD)/libtm.a ext/tm.h
 
 tests: all $(BUILD)/tests/base_test $(BUILD)/tests/static_test
 
-# Of the atomicity matrix, one cell of four runs on the system's SQLite and one of sixteen on the
+# Of the atomicity matrix, one cell of six runs on the system's SQLite and one of twenty on the
 # newest; all of them by `make test-all`.
 test: ## every test, on the system's SQLite and on the newest; installs what is missing
 	@tools/setup test
@@ -134,9 +134,9 @@ test: ## every test, on the system's SQLite and on the newest; installs what is 
 	@tools/total \
 	  'base layer in C' $(BUILD)/tests/base_test \
 	  + 'static form' $(BUILD)/tests/static_test \
-	  + "suite on the system's SQLite" env TM_MATRIX_EVERY=4 tools/with-sqlite system tclsh tests/run.tcl $(TESTS) \
+	  + "suite on the system's SQLite" env TM_MATRIX_EVERY=6 tools/with-sqlite system tclsh tests/run.tcl $(TESTS) \
 	  + 'static form on the newest SQLite' tools/with-sqlite newest $(BUILD)/tests/static_test \
-	  + 'suite on the newest SQLite' env TM_MATRIX_EVERY=16 tools/with-sqlite newest tclsh tests/run.tcl $(TESTS)
+	  + 'suite on the newest SQLite' env TM_MATRIX_EVERY=20 tools/with-sqlite newest tclsh tests/run.tcl $(TESTS)
 
 test-all: ## the same with every cell of the atomicity matrix; a quarter of an hour
 	@tools/setup test
@@ -149,7 +149,7 @@ test-all: ## the same with every cell of the atomicity matrix; a quarter of an h
 	  + 'suite on the newest SQLite' tools/with-sqlite newest tclsh tests/run.tcl $(TESTS)
 
 test-quick: all ## the suite on the system's SQLite without its slow tests; TESTS="names" to choose
-	@tclsh tests/run.tcl -quick $(TESTS)
+	@TM_MATRIX_EVERY=20 tclsh tests/run.tcl -quick $(TESTS)
 
 # What no stored answer can show: random specs, and every change of many zones.
 $(BUILD)/tests/zone_changes: tests/cron/zone_changes.c $(BUILD)/libtm.a

@@ -36,12 +36,13 @@ while {$argv ne {}} {
   }
 }
 
+# The large ones first, so that none of them is still running when all others are done.
 proc test_files {folder} {
   set found [glob -nocomplain -directory $folder *.test]
   foreach below [glob -nocomplain -types d -directory $folder *] {
     lappend found {*}[test_files $below]
   }
-  return [lsort $found]
+  return [lsort -command {apply {{a b} { expr {[file size $b] - [file size $a]} }}} [lsort $found]]
 }
 
 # A list of {file patterns}. A name that fits a file stands for all of its tests; one that fits no
