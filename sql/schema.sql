@@ -367,6 +367,9 @@ CREATE INDEX main.tm_schedule_due ON tm_schedule (queue, due_ms) WHERE paused = 
 CREATE VIEW main.tm_task_by_hand (id, from_state, to_state, is_counted) AS
 SELECT NULL, NULL, NULL, NULL WHERE 0;
 
+CREATE VIEW main.tm_task_finish (id, queue, state, at_ms) AS
+SELECT NULL, NULL, NULL, NULL WHERE 0;
+
 CREATE VIEW main.tm_task_gone (event_id) AS
 SELECT NULL WHERE 0;
 
@@ -852,6 +855,85 @@ BEGIN
     AND (SELECT history FROM tm_queue WHERE name = tm_task.queue);
 END;
 
+CREATE TRIGGER main.tm_task_finish_changes_its_note
+INSTEAD OF INSERT ON tm_task_finish
+BEGIN
+  DELETE FROM tm_finished
+  WHERE queue = NEW.queue AND phase = NEW.state AND at_ms = NEW.at_ms AND task_id = NEW.id;
+  SELECT RAISE(ABORT, 'tm_finished: the task is still noted, look for a trigger that raises IGNORE or an authorizer that answers it [write_dropped]')
+  FROM tm_finished
+  WHERE queue = NEW.queue AND phase = NEW.state AND at_ms = NEW.at_ms AND task_id = NEW.id;
+  INSERT INTO tm_finished (queue, phase, at_ms, task_id)
+  SELECT t.queue, t.state, t.moved_ms, t.id
+  FROM tm_task AS t
+  WHERE t.id = NEW.id
+    AND (t.state = 'completed' OR t.state = 'cancelled' OR t.state = 'discarded')
+    AND EXISTS (
+      SELECT 1 FROM tm_queue
+      WHERE name = t.queue
+        AND (
+          keep_count IS NOT NULL
+          OR CASE t.state
+            WHEN 'completed' THEN keep_completed_ms
+            WHEN 'cancelled' THEN keep_cancelled_ms
+            ELSE keep_discarded_ms
+          END IS NOT NULL
+        )
+    )
+    AND NOT EXISTS (
+      SELECT 1 FROM tm_finished
+      WHERE queue = t.queue AND phase = t.state AND at_ms = t.moved_ms AND task_id = t.id
+    );
+  SELECT RAISE(ABORT, 'tm_finished: the task was not noted, look for a trigger that raises IGNORE or an authorizer that answers it [write_dropped]')
+  FROM tm_task AS t
+  WHERE t.id = NEW.id
+    AND (t.state = 'completed' OR t.state = 'cancelled' OR t.state = 'discarded')
+    AND EXISTS (
+      SELECT 1 FROM tm_queue
+      WHERE name = t.queue
+        AND (
+          keep_count IS NOT NULL
+          OR CASE t.state
+            WHEN 'completed' THEN keep_completed_ms
+            WHEN 'cancelled' THEN keep_cancelled_ms
+            ELSE keep_discarded_ms
+          END IS NOT NULL
+        )
+    )
+    AND NOT EXISTS (
+      SELECT 1 FROM tm_finished
+      WHERE queue = t.queue AND phase = t.state AND at_ms = t.moved_ms AND task_id = t.id
+    );
+END;
+
+CREATE TRIGGER main.tm_task_finish_is_noted
+AFTER UPDATE OF state, moved_ms, queue ON tm_task
+WHEN (OLD.state IS NOT NEW.state OR OLD.moved_ms IS NOT NEW.moved_ms OR OLD.queue IS NOT NEW.queue)
+  AND (
+    OLD.state = 'completed'
+    OR OLD.state = 'cancelled'
+    OR OLD.state = 'discarded'
+    OR (
+      (NEW.state = 'completed' OR NEW.state = 'cancelled' OR NEW.state = 'discarded')
+      AND EXISTS (
+        SELECT 1 FROM tm_queue
+        WHERE name = NEW.queue
+          AND (
+            keep_count IS NOT NULL
+            OR CASE NEW.state
+              WHEN 'completed' THEN keep_completed_ms
+              WHEN 'cancelled' THEN keep_cancelled_ms
+              ELSE keep_discarded_ms
+            END IS NOT NULL
+          )
+      )
+    )
+  )
+BEGIN
+  INSERT INTO tm_task_finish (id, queue, state, at_ms)
+  VALUES (NEW.id, OLD.queue, OLD.state, OLD.moved_ms);
+END;
+
 CREATE TRIGGER main.tm_task_gone_takes_its_history
 INSTEAD OF INSERT ON tm_task_gone
 BEGIN
@@ -888,54 +970,6 @@ BEGIN
   SELECT RAISE(ABORT, 'tm_finished: the task is still noted, look for a trigger that raises IGNORE or an authorizer that answers it [write_dropped]')
   FROM tm_finished
   WHERE queue = OLD.queue AND phase = OLD.state AND at_ms = OLD.moved_ms AND task_id = OLD.id;
-END;
-
-CREATE TRIGGER main.tm_task_is_forgotten_when_not_finished
-AFTER UPDATE OF state, moved_ms, queue ON tm_task
-WHEN (OLD.state = 'completed' OR OLD.state = 'cancelled' OR OLD.state = 'discarded')
-  AND (OLD.state IS NOT NEW.state OR OLD.moved_ms IS NOT NEW.moved_ms OR OLD.queue IS NOT NEW.queue)
-BEGIN
-  DELETE FROM tm_finished
-  WHERE queue = OLD.queue AND phase = OLD.state AND at_ms = OLD.moved_ms AND task_id = OLD.id;
-  SELECT RAISE(ABORT, 'tm_finished: the task is still noted, look for a trigger that raises IGNORE or an authorizer that answers it [write_dropped]')
-  FROM tm_finished
-  WHERE queue = OLD.queue AND phase = OLD.state AND at_ms = OLD.moved_ms AND task_id = OLD.id;
-END;
-
-CREATE TRIGGER main.tm_task_is_noted_when_finished
-AFTER UPDATE OF state, moved_ms, queue ON tm_task
-WHEN (NEW.state = 'completed' OR NEW.state = 'cancelled' OR NEW.state = 'discarded')
-  AND (OLD.state IS NOT NEW.state OR OLD.moved_ms IS NOT NEW.moved_ms OR OLD.queue IS NOT NEW.queue)
-  AND EXISTS (
-    SELECT 1 FROM tm_queue
-    WHERE name = NEW.queue
-      AND (
-        keep_count IS NOT NULL
-        OR CASE NEW.state
-          WHEN 'completed' THEN keep_completed_ms
-          WHEN 'cancelled' THEN keep_cancelled_ms
-          ELSE keep_discarded_ms
-        END IS NOT NULL
-      )
-  )
-BEGIN
-  INSERT INTO tm_finished (queue, phase, at_ms, task_id)
-  SELECT t.queue, t.state, t.moved_ms, t.id
-  FROM tm_task AS t
-  WHERE t.id = NEW.id
-    AND (t.state = 'completed' OR t.state = 'cancelled' OR t.state = 'discarded')
-    AND NOT EXISTS (
-      SELECT 1 FROM tm_finished
-      WHERE queue = t.queue AND phase = t.state AND at_ms = t.moved_ms AND task_id = t.id
-    );
-  SELECT RAISE(ABORT, 'tm_finished: the task was not noted, look for a trigger that raises IGNORE or an authorizer that answers it [write_dropped]')
-  FROM tm_task AS t
-  WHERE t.id = NEW.id
-    AND (t.state = 'completed' OR t.state = 'cancelled' OR t.state = 'discarded')
-    AND NOT EXISTS (
-      SELECT 1 FROM tm_finished
-      WHERE queue = t.queue AND phase = t.state AND at_ms = t.moved_ms AND task_id = t.id
-    );
 END;
 
 CREATE TRIGGER main.tm_task_keeps_its_id
