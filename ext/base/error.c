@@ -70,6 +70,9 @@ void tm_error_sqlite(TmError *error, sqlite3 *db, int rc) {
   if (rc == (rc & 0xff)) error->rc = kept_rc;
   /* Without memory for the text the code alone still tells the truth. */
   error->message = sqlite3_mprintf("%s", sqlite3_errmsg(db));
+  /* A function or a virtual table that answers SQLITE_SCHEMA makes SQLite run the statement around
+   * it again, the verb and all: an error must be one. */
+  if ((error->rc & 0xff) == SQLITE_SCHEMA) error->rc = SQLITE_ERROR;
 }
 
 void tm_error_nomem(TmError *error) {

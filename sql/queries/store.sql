@@ -31,12 +31,13 @@ WHERE id = 1;
 
 -- Ours is the table with our constraint; somebody else's tm_migration is a name taken.
 -- name: schema_exists
-SELECT 1 FROM main.sqlite_schema
+-- columns: name
+SELECT name FROM main.sqlite_schema
 WHERE type = 'table' AND name = 'tm_migration' AND sql GLOB '*checksum_is_sha256_in_hex*';
 
 -- name: schema_version
 -- columns: version
-SELECT coalesce(max(version), 0) FROM main.tm_migration;
+SELECT version FROM main.tm_migration ORDER BY version DESC LIMIT 1;
 
 -- name: schema_applied
 -- columns: version checksum
