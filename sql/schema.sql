@@ -53,6 +53,32 @@ CREATE TABLE main.tm_finished_walk (
   CONSTRAINT finished_walk_is_one_row CHECK (id = 1)
 ) STRICT;
 
+CREATE TABLE main.tm_flow (
+  task_id INTEGER PRIMARY KEY,
+  partition TEXT,
+  parent_id INTEGER,
+  in_group TEXT,
+  on_failure TEXT,
+  unmet INTEGER NOT NULL DEFAULT 0,
+  expires_ms INTEGER,
+  timeout_ms INTEGER,
+  deadline_ms INTEGER,
+  due_ms INTEGER,
+  stopping TEXT,
+  CONSTRAINT flow_belongs_to_a_task FOREIGN KEY (task_id) REFERENCES tm_task (id) ON DELETE CASCADE,
+  CONSTRAINT flow_parent_is_a_task FOREIGN KEY (parent_id) REFERENCES tm_task (id) ON DELETE SET NULL,
+  CONSTRAINT flow_partition_is_1_to_255_bytes CHECK (length(CAST(partition AS BLOB)) BETWEEN 1 AND 255),
+  CONSTRAINT flow_group_is_1_to_255_bytes CHECK (length(CAST(in_group AS BLOB)) BETWEEN 1 AND 255),
+  CONSTRAINT flow_parent_is_another_task CHECK (parent_id <> task_id),
+  CONSTRAINT flow_on_failure_is_known CHECK (on_failure IN ('cancel', 'ignore', 'hold')),
+  CONSTRAINT flow_unmet_is_not_negative CHECK (unmet >= 0),
+  CONSTRAINT flow_expires_between_1970_and_9999 CHECK (expires_ms BETWEEN 0 AND 253402300799999),
+  CONSTRAINT flow_timeout_is_in_range CHECK (timeout_ms BETWEEN 1 AND 3153600000000),
+  CONSTRAINT flow_deadline_is_between_1970_and_9999 CHECK (deadline_ms BETWEEN 0 AND 253402300799999),
+  CONSTRAINT flow_is_due_between_1970_and_9999 CHECK (due_ms BETWEEN 0 AND 253402300799999),
+  CONSTRAINT flow_stopping_is_known CHECK (stopping IN ('timeout', 'deadline'))
+) STRICT;
+
 CREATE TABLE main.tm_migration (
   version INTEGER PRIMARY KEY,
   name TEXT NOT NULL,
@@ -241,7 +267,8 @@ CREATE TABLE main.tm_task (
   ) VIRTUAL,
   sort_ms INTEGER GENERATED ALWAYS AS (
     CASE phase WHEN 0 THEN run_at_ms END
-  ) VIRTUAL,
+  ) VIRTUAL, flow INTEGER NOT NULL DEFAULT 0
+  CONSTRAINT task_flow_is_known_bits CHECK (flow BETWEEN 0 AND 255),
   CONSTRAINT task_is_in_a_queue FOREIGN KEY (queue) REFERENCES tm_queue (name),
   CONSTRAINT task_id_is_positive CHECK (id > 0),
   CONSTRAINT task_is_in_a_known_state CHECK (
@@ -325,6 +352,8 @@ INSERT INTO main.tm_transition VALUES('blocked','scheduled','the last dependency
 INSERT INTO main.tm_transition VALUES('cancelled','available','tm_retry');
 INSERT INTO main.tm_transition VALUES('cancelling','cancelled','the worker stopped, or the lease lapsed');
 INSERT INTO main.tm_transition VALUES('cancelling','completed','tm_complete: the work was done all the same');
+INSERT INTO main.tm_transition VALUES('cancelling','discarded','the same with no attempt left, or past its deadline');
+INSERT INTO main.tm_transition VALUES('cancelling','retryable','tm_fail, or its time was over: it ran longer than its timeout');
 INSERT INTO main.tm_transition VALUES('completed','available','tm_retry with the option completed');
 INSERT INTO main.tm_transition VALUES('discarded','available','tm_retry');
 INSERT INTO main.tm_transition VALUES('held','available','tm_unhold');
@@ -357,6 +386,8 @@ INSERT INTO main.tm_transition VALUES('waiting','held','tm_hold');
 
 INSERT INTO main.tm_setting (id) VALUES (1);
 
+CREATE INDEX main.tm_flow_parent ON tm_flow (parent_id) WHERE parent_id IS NOT NULL;
+
 CREATE VIEW main.tm_inbox (
   queue, payload, priority, delay, run_at_ms, max_attempts, backoff, lease, kind, tags, metadata, held
 ) AS
@@ -374,6 +405,9 @@ CREATE VIEW main.tm_task_gone (event_id) AS
 SELECT NULL WHERE 0;
 
 CREATE INDEX main.tm_task_live ON tm_task (queue, phase, sort_key, sort_ms) WHERE phase IS NOT NULL;
+
+CREATE VIEW main.tm_task_moved (id, flow, from_state, to_state) AS
+SELECT NULL, NULL, NULL, NULL WHERE 0;
 
 CREATE TRIGGER main.tm_event_does_not_change
 BEFORE UPDATE ON tm_event
@@ -853,6 +887,10 @@ BEGIN
   WHERE id = NEW.id
     AND NOT NEW.is_counted
     AND (SELECT history FROM tm_queue WHERE name = tm_task.queue);
+  INSERT INTO tm_task_moved (id, flow, from_state, to_state)
+  SELECT id, flow, NEW.from_state, NEW.to_state
+  FROM tm_task
+  WHERE id = NEW.id AND NOT NEW.is_counted AND flow <> 0;
 END;
 
 CREATE TRIGGER main.tm_task_finish_changes_its_note
@@ -994,6 +1032,14 @@ BEGIN
   SELECT RAISE(ABORT, 'tm_task: the queue is not in tm_queue [no_such_queue]');
 END;
 
+CREATE TRIGGER main.tm_task_takes_its_flow_along
+BEFORE DELETE ON tm_task
+WHEN OLD.flow <> 0
+BEGIN
+  UPDATE tm_flow SET parent_id = NULL WHERE parent_id = OLD.id;
+  DELETE FROM tm_flow WHERE task_id = OLD.id;
+END;
+
 CREATE TRIGGER main.tm_task_takes_its_rows_along
 BEFORE DELETE ON tm_task
 BEGIN
@@ -1002,6 +1048,13 @@ BEGIN
   INSERT INTO tm_task_gone (event_id)
   SELECT OLD.event_id WHERE EXISTS (SELECT 1 FROM tm_event WHERE id = OLD.event_id);
   DELETE FROM tm_attempt WHERE task_id = OLD.id;
+END;
+
+CREATE TRIGGER main.tm_task_that_moves_has_its_flow
+INSTEAD OF INSERT ON tm_task_moved
+WHEN NEW.flow & 186 AND NOT EXISTS (SELECT 1 FROM tm_flow WHERE task_id = NEW.id)
+BEGIN
+  SELECT RAISE(ABORT, 'tm_task: flow says what has no row in tm_flow, leave it to tm_enqueue [bad_argument]');
 END;
 
 CREATE TRIGGER main.tm_transition_stays

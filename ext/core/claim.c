@@ -135,6 +135,7 @@ static void claim_bind_spare(TmStmt *s, const TmClaim *claim, const TmTask *task
 static void claim_take(TmRun *run, const TmClaim *claim, const TmQueueRow *queue, TmStmt *row) {
   TmTask task = {.state = TM_AVAILABLE, .has_history = queue->has_history};
   task.id = tm_stmt_int(row, TM_C_CLAIM_PROBE_ID);
+  task.flow = (unsigned)tm_stmt_int(row, TM_C_CLAIM_PROBE_FLOW);
   task.moves = tm_stmt_int(row, TM_C_CLAIM_PROBE_MOVES);
   task.event_id = tm_stmt_int(row, TM_C_CLAIM_PROBE_EVENT_ID);
   task.has_spare = !tm_stmt_is_null(row, TM_C_CLAIM_PROBE_SPARE_BYTES);

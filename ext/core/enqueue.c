@@ -1,8 +1,8 @@
 /* enqueue.c - the birth of a task.
  * Owns:    the insert into tm_task.
  * Promise: one INSERT of one row, which SQLite keeps whole in every context without
- *          a statement journal; into a queue that is not there yet, the slower way through
- *          the atomic scope is taken.
+ *          a statement journal; into a queue that is not there yet, and with flow, the slower
+ *          way through the atomic scope is taken.
  * Why:     it is the verb called most, and two statements would be two transactions
  *          in autocommit. Clock and defaults come from what the connection knows; the insert
  *          itself fails where that no longer holds. */
@@ -65,6 +65,7 @@ static void enqueue_bind(TmStmt *s, const TmEnqueue *task, const Birth *birth) {
     tm_stmt_bind_zeros(s, TM_P_ENQUEUE_INSERT_SPARE, TM_SPARE_BYTES);
   }
   tm_stmt_bind_value(s, TM_P_ENQUEUE_INSERT_PAYLOAD, &task->payload);
+  tm_stmt_bind_int(s, TM_P_ENQUEUE_INSERT_FLOW, task->flow.bits);
 }
 
 typedef enum Outcome { DONE, QUEUE_MISSING, STALE } Outcome;
@@ -93,19 +94,23 @@ static Outcome enqueue_try(TmRun *run, const TmEnqueue *task) {
   if (tm_run_failed(run)) return DONE;
   if (is_untouched || sqlite3_changes(run->context->db) != 1) tm_run_dropped(run, "tm_task");
   run->task_id = sqlite3_last_insert_rowid(run->context->db);
+  if (task->flow.bits) {
+    tm_flow_born(run, &task->flow, run->task_id, task->is_held ? TM_HELD : birth.state);
+  }
   return DONE;
 }
 
-bool tm_enqueue_run(TmRun *run, const TmEnqueue *task, bool may_make_queue) {
-  if (may_make_queue) tm_queue_need(run, task->queue);
+bool tm_enqueue_run(TmRun *run, const TmEnqueue *task, bool is_in_scope) {
+  if (task->flow.bits && !is_in_scope) return false;
+  if (is_in_scope) tm_queue_need(run, task->queue);
   Outcome outcome = enqueue_try(run, task);
-  if (outcome == STALE || (outcome == QUEUE_MISSING && !may_make_queue && run->has_begun)) {
+  if (outcome == STALE || (outcome == QUEUE_MISSING && !is_in_scope && run->has_begun)) {
     /* What the connection knew did not hold, or may not: read it, and try once more. */
     tm_run_begin_stale(run);
     tm_run_begin(run);
     outcome = enqueue_try(run, task);
   }
   if (outcome == DONE) return true;
-  if (may_make_queue) tm_run_dropped(run, "tm_queue or tm_setting");
-  return may_make_queue;
+  if (is_in_scope) tm_run_dropped(run, "tm_queue or tm_setting");
+  return is_in_scope;
 }

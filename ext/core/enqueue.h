@@ -4,6 +4,7 @@
 #ifndef TM_CORE_ENQUEUE_H
 #define TM_CORE_ENQUEUE_H
 
+#include "core/flow.h"
 #include "core/task.h"
 
 /* What tm_enqueue was given; checked by the face. */
@@ -21,11 +22,12 @@ typedef struct TmEnqueue {
   sqlite3_int64 backoff_base_ms;
   sqlite3_int64 backoff_max_ms;
   double backoff_jitter;
+  TmFlow flow;
 } TmEnqueue;
 
 /* Insert the task. False, with no error and nothing written, where that takes more than one
- * statement (the queue is new) and `may_make_queue` is not set: call again inside the
- * atomic scope, with it set. run->task_id is the id. */
-bool tm_enqueue_run(TmRun *run, const TmEnqueue *task, bool may_make_queue);
+ * statement (the queue is new, or the task has flow) and `is_in_scope` is not set: call again
+ * inside the atomic scope, with it set. run->task_id is the id. */
+bool tm_enqueue_run(TmRun *run, const TmEnqueue *task, bool is_in_scope);
 
 #endif

@@ -5,6 +5,7 @@
  *          vanish without an error; the count of changes and a second look tell. */
 #include "core/task.h"
 
+#include "core/flow.h"
 #include "core/queue.h"
 #include "core/spare.h"
 #include "store/schema.h"
@@ -18,6 +19,7 @@ static sqlite3_int64 task_int_or(const TmStmt *s, int column, sqlite3_int64 othe
 
 static void task_fill(TmTask *task, const TmStmt *s, const TmQueueRow *queue) {
   task->state = tm_state_of(tm_stmt_text(s, TM_C_TASK_LOAD_STATE));
+  task->flow = (unsigned)tm_stmt_int(s, TM_C_TASK_LOAD_FLOW);
   task->has_history = queue->has_history;
   task->event_id = tm_stmt_int(s, TM_C_TASK_LOAD_EVENT_ID);
   task->moves = tm_stmt_int(s, TM_C_TASK_LOAD_MOVES);
@@ -145,11 +147,9 @@ bool tm_task_is_moved(TmState state, sqlite3_int64 moves, TmState to, sqlite3_in
   return (moves == moves_before + 1 && state == to) || moves > moves_before + 1;
 }
 
-void tm_task_write_move(TmStmt *stmt, TmTask *task, TmState to) {
-  TmRun *run = stmt->run;
-  TmProof proof = tm_stmt_write(stmt, "tm_task");
-  task->state = to;
-  if (proof.is_proven || tm_run_failed(run)) return;
+/* See that the UPDATE of a move did what it should. */
+static void task_prove_move(TmRun *run, const TmTask *task, TmState to, const TmProof *proof) {
+  if (proof->is_proven || tm_run_failed(run)) return;
   TmStmt s;
   tm_stmt_open(run, TM_Q_TASK_WRITTEN, &s);
   tm_stmt_bind_int(&s, TM_P_TASK_WRITTEN_ID, task->id);
@@ -158,7 +158,16 @@ void tm_task_write_move(TmStmt *stmt, TmTask *task, TmState to) {
                                      tm_stmt_int(&s, TM_C_TASK_WRITTEN_MOVES), to, task->moves);
   tm_stmt_close(&s);
   if (!is_written) tm_run_dropped(run, "tm_task");
-  tm_run_proven(run, &proof);
+  tm_run_proven(run, proof);
+}
+
+void tm_task_write_move(TmStmt *stmt, TmTask *task, TmState to) {
+  TmRun *run = stmt->run;
+  TmState from = task->state;
+  TmProof proof = tm_stmt_write(stmt, "tm_task");
+  task->state = to;
+  task_prove_move(run, task, to, &proof);
+  if (task->flow) tm_flow_moved(run, task->id, task->flow, from, to);
 }
 
 void tm_task_write_times(TmStmt *stmt, const TmTask *task) {

@@ -65,17 +65,15 @@ static void enqueue_json(TmOptions *options, int i, TmJsonType type, const char 
   }
 }
 
-static void enqueue_kind(TmOptions *options, TmEnqueue *task) {
-  if (!tm_options_text(options, TM_TASK_KIND, &task->kind) || !task->kind.z) return;
-  TmError *error = &options->call->run.error;
-  if (task->kind.n > TM_NAME_MAX_BYTES) {
-    tm_error_set(error, TM_TOO_LARGE, "kind has %d bytes, at most %d are allowed", task->kind.n,
-                 TM_NAME_MAX_BYTES);
-  } else if (task->kind.n < 1 || memchr(task->kind.z, 0, (size_t)task->kind.n)) {
-    tm_error_set(error, TM_BAD_ARGUMENT,
-                 "kind is empty or has a NUL inside, give text of 1 to %d bytes",
-                 TM_NAME_MAX_BYTES);
-  }
+/* Text of 1 to 255 bytes, or none. */
+static void enqueue_name(TmOptions *options, int i, TmText *out) {
+  if (!tm_options_text(options, i, out) || !out->z) return;
+  tm_args_check_name(options->call, options->names[i], *out);
+}
+
+static void enqueue_flow(TmOptions *options, TmFlow *flow) {
+  enqueue_name(options, TM_TASK_PARTITION, &flow->partition);
+  if (flow->partition.z) flow->bits |= TM_FLOW_PARTITION;
 }
 
 void tm_enqueue_options(TmOptions *options, TmEnqueue *task) {
@@ -89,10 +87,11 @@ void tm_enqueue_options(TmOptions *options, TmEnqueue *task) {
       tm_options_int(options, TM_TASK_MAX_ATTEMPTS, 1, TM_MAX_ATTEMPTS_MAX, &task->max_attempts);
   task->has_lease = tm_options_duration(options, TM_TASK_LEASE, 1, &task->lease_ms);
   tm_options_bool(options, TM_TASK_HELD, &task->is_held);
-  enqueue_kind(options, task);
+  enqueue_name(options, TM_TASK_KIND, &task->kind);
   enqueue_json(options, TM_TASK_TAGS, TM_JSON_ARRAY, "an array of texts", &task->tags);
   enqueue_json(options, TM_TASK_METADATA, TM_JSON_OBJECT, "an object", &task->metadata);
   enqueue_backoff(options, task);
+  enqueue_flow(options, &task->flow);
 }
 
 void fn_enqueue(TmCall *call) {

@@ -19,11 +19,12 @@ enum {
   TM_TASK_TAGS,
   TM_TASK_METADATA,
   TM_TASK_HELD,
+  TM_TASK_PARTITION,
   TM_TASK_OPTIONS
 };
 #define TM_TASK_OPTION_NAMES                                                                       \
   "priority", "delay", "run_at_ms", "max_attempts", "backoff", "lease", "kind", "tags",            \
-      "metadata", "held"
+      "metadata", "held", "partition"
 
 /* Read them, checked; texts live as long as the options. */
 void tm_enqueue_options(TmOptions *options, TmEnqueue *task);

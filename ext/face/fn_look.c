@@ -57,6 +57,20 @@ static void look_slot(TmCall *call, sqlite3_int64 id, sqlite3_str *json) {
   tm_stmt_close(&s);
 }
 
+static const TmJsonColumn flow_columns[] = {
+    {"partition", TM_C_FLOW_ROW_PARTITION, TM_JSON_AS_PLAIN},
+    {NULL, 0, TM_JSON_AS_PLAIN},
+};
+
+/* Its place among others, where it has one. */
+static void look_flow(TmCall *call, sqlite3_int64 id, sqlite3_str *json) {
+  TmStmt s;
+  tm_stmt_open(&call->run, TM_Q_FLOW_ROW, &s);
+  tm_stmt_bind_int(&s, TM_P_FLOW_ROW_TASK_ID, id);
+  if (tm_stmt_row(&s)) tm_json_row_add(json, &s, flow_columns);
+  tm_stmt_close(&s);
+}
+
 static void look_errors(TmCall *call, sqlite3_int64 id, sqlite3_str *json) {
   TmStmt s;
   tm_stmt_open(&call->run, TM_Q_TASK_ERRORS, &s);
@@ -81,6 +95,7 @@ void fn_get(TmCall *call) {
   if (is_there) tm_json_row_write(json, &s, task_columns, true);
   tm_stmt_close(&s);
   if (is_there) look_slot(call, id, json);
+  if (is_there) look_flow(call, id, json);
   if (is_there) look_errors(call, id, json);
   if (is_there && !tm_run_failed(&call->run)) {
     tm_call_result_json(call, json);

@@ -42,7 +42,8 @@ const TmVerb tm_verbs[] = {
          "(`{\"kind\":\"fixed|linear|exponential\",\"base\":duration,\"max\":duration,\"jitter\":0."
          ".1}`), "
          "`lease` (duration), `kind` (text), `tags` (array of text), `metadata` (object), `held` "
-         "(true: set aside at birth). What is left out comes from the queue's row."),
+         "(true: set aside at birth), `partition` (text). What is left out comes from the queue's "
+         "row."),
     VERB(claim, 2, 3, JSON, fn_claim_is_idle, "queue, worker [, options]",
          "JSON object of the task, NULL when there is none; with `count`, a JSON array",
          "The best available task becomes running, leased to the worker: priority (higher first), "
@@ -86,8 +87,8 @@ const TmVerb tm_verbs[] = {
          "is the application's own foreign-key error."),
     VERB(get, 1, 1, READS | JSON, NULL, "id", "JSON, or NULL",
          "The task with its payload, result and the errors of its attempts; `schedule` and "
-         "`slot_ms` "
-         "where a schedule made it."),
+         "`slot_ms` where a schedule made it; `partition` and what else there is of its place "
+         "among others."),
 
     /* Many tasks at once. */
     VERB(cancel_where, 1, 2, WRITES, NULL, "filter [, reason]", "count of tasks changed",

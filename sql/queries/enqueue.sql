@@ -24,7 +24,8 @@ INSERT INTO main.tm_task (
   tags,
   metadata,
   spare,
-  payload
+  payload,
+  flow
 )
 VALUES (
   CASE WHEN :floor IS NOT NULL THEN 1 + max(coalesce((SELECT max(id) FROM main.tm_task), 0), :floor) END,
@@ -46,5 +47,6 @@ VALUES (
   :tags,
   :metadata,
   :spare,
-  :payload
+  :payload,
+  :flow
 );

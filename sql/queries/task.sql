@@ -2,13 +2,14 @@
 
 -- The stamp comes with it, which saves a verb its run_begin.
 -- name: task_load
--- columns: stamp clock_ms id queue state held_from event_id moves token attempt max_attempts run_at_ms lease_until_ms worker spare_bytes lease_ms backoff_kind backoff_base_ms backoff_max_ms backoff_jitter
+-- columns: stamp clock_ms id queue state flow held_from event_id moves token attempt max_attempts run_at_ms lease_until_ms worker spare_bytes lease_ms backoff_kind backoff_base_ms backoff_max_ms backoff_jitter
 SELECT
   s.stamp,
   s.clock_ms,
   t.id,
   t.queue,
   t.state,
+  t.flow,
   t.held_from,
   t.event_id,
   t.moves,

@@ -254,7 +254,7 @@ proc ::matrix::failures {base asked length} {
     lassign $pair operation table
     if {$table eq "tm_claim"} continue
     lappend all [list deny $operation $table] [list ignore $operation $table]
-    if {$operation eq "READ" || $table in {tm_command tm_inbox tm_task_by_hand tm_task_gone tm_task_finish tm_task_copy tm_event_copy tm_task_guard} || $base eq "bare"} continue
+    if {$operation eq "READ" || $table in {tm_command tm_inbox tm_task_by_hand tm_task_gone tm_task_finish tm_task_moved tm_task_copy tm_event_copy tm_task_guard} || $base eq "bare"} continue
     foreach how $raises {
       lappend all [list raise BEFORE $operation $table $how 0] [list raise AFTER $operation $table $how 0]
     }

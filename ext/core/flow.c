@@ -1,0 +1,27 @@
+/* flow.c - a task's place among others.
+ * Owns:    the row of tm_flow, and the word to tm_task_moved.
+ * Promise: what follows from a move follows from it whoever makes it: a verb tells the view, the
+ *          trigger for moves by hand tells it too, and the rules are triggers on the view.
+ * Why:     two copies of a rule, one in C and one in SQL, would part. */
+#include "core/flow.h"
+
+void tm_flow_moved(TmRun *run, sqlite3_int64 id, unsigned flow, TmState from, TmState to) {
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_FLOW_MOVED, &s);
+  tm_stmt_bind_int(&s, TM_P_FLOW_MOVED_ID, id);
+  tm_stmt_bind_int(&s, TM_P_FLOW_MOVED_FLOW, flow);
+  if (from != TM_STATE_COUNT) {
+    tm_stmt_bind_text(&s, TM_P_FLOW_MOVED_FROM_STATE, tm_text_of(tm_state_name(from)));
+  }
+  tm_stmt_bind_text(&s, TM_P_FLOW_MOVED_TO_STATE, tm_text_of(tm_state_name(to)));
+  tm_stmt_exec(&s);
+}
+
+void tm_flow_born(TmRun *run, const TmFlow *flow, sqlite3_int64 id, TmState state) {
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_FLOW_INSERT, &s);
+  tm_stmt_bind_int(&s, TM_P_FLOW_INSERT_TASK_ID, id);
+  if (flow->partition.z) tm_stmt_bind_text(&s, TM_P_FLOW_INSERT_PARTITION, flow->partition);
+  tm_stmt_write(&s, "tm_flow");
+  tm_flow_moved(run, id, flow->bits, TM_STATE_COUNT, state);
+}

@@ -1,0 +1,15 @@
+-- A task's place among others.
+
+-- name: flow_insert
+INSERT INTO main.tm_flow (task_id, partition)
+VALUES (:task_id, :partition);
+
+-- What tm_get shows of it.
+-- name: flow_row
+-- columns: partition
+SELECT partition FROM main.tm_flow WHERE task_id = :task_id;
+
+-- A birth (from_state is NULL) or a move: what follows from it is in triggers on this view.
+-- name: flow_moved
+INSERT INTO main.tm_task_moved (id, flow, from_state, to_state)
+VALUES (:id, :flow, :from_state, :to_state);
