@@ -196,12 +196,15 @@ static bool claim_open(TmRun *run, const TmClaim *claim, TmText name, TmQueueRow
   return false;
 }
 
-/* Bring back what is due and what has lapsed, and fire what is due. */
+/* Bring back what is due and what has lapsed, and fire what is due. None of these is the task
+ * that the caller is told of. */
 static void claim_stir(TmRun *run, TmText queue, bool is_due, bool is_lapsed, bool is_firing) {
   TmTick counts = {0};
+  sqlite3_int64 task_id = run->task_id;
   if (is_firing) tm_fire_queue(run, queue, CLAIM_UPKEEP_LIMIT, &counts);
   if (is_due) tm_tick_promote(run, queue, CLAIM_UPKEEP_LIMIT, &counts);
   if (is_lapsed) tm_tick_rescue(run, queue, CLAIM_UPKEEP_LIMIT, &counts);
+  run->task_id = task_id;
 }
 
 /* The queue's row, which the stamp keeps fresh, says whether it has schedules at all. */
