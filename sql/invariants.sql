@@ -184,3 +184,47 @@ FROM main.tm_queue AS q
 LEFT JOIN main.tm_finished_count AS c ON c.queue = q.name
 WHERE (q.keep_count IS NULL) <> (c.tasks IS NULL)
   OR c.tasks <> (SELECT count(*) FROM main.tm_finished WHERE queue = q.name AND phase <> 'in_use');
+
+-- invariant: needs_waited_for_are_counted
+SELECT 'task ' || f.task_id || ' waits for ' || f.unmet || ' others by tm_flow and for ' || count(d.needs_id) || ' by tm_dependency'
+FROM main.tm_flow AS f
+LEFT JOIN main.tm_dependency AS d ON d.task_id = f.task_id AND d.status = 0
+GROUP BY f.task_id
+HAVING f.unmet <> count(d.needs_id);
+
+-- invariant: dependencies_are_told_by_bits
+SELECT 'task ' || d.task_id || ' needs task ' || d.needs_id || ', and their flow is ' || t.flow || ' and ' || n.flow
+FROM main.tm_dependency AS d
+JOIN main.tm_task AS t ON t.id = d.task_id
+JOIN main.tm_task AS n ON n.id = d.needs_id
+WHERE t.flow & 2 = 0
+  OR n.flow & 4 = 0
+  OR NOT EXISTS (SELECT 1 FROM main.tm_flow WHERE task_id = d.task_id);
+
+-- A task that ended while it waited goes on to be told, and counts on.
+-- invariant: tasks_that_wait_for_others_are_blocked
+SELECT 'task ' || t.id || ' is ' || t.state || ' and waits for ' || f.unmet || ' others'
+FROM main.tm_flow AS f
+JOIN main.tm_task AS t ON t.id = f.task_id
+WHERE f.unmet > 0
+  AND t.finished_ms IS NULL
+  AND t.state <> 'blocked'
+  AND NOT (t.state = 'held' AND t.held_from IS 'blocked');
+
+-- invariant: blocked_tasks_wait_for_others
+SELECT 'task ' || t.id || ' is blocked and waits for no other'
+FROM main.tm_task AS t
+JOIN main.tm_flow AS f ON f.task_id = t.id
+WHERE t.state = 'blocked'
+  AND t.flow & 2
+  AND f.unmet = 0
+  AND NOT EXISTS (SELECT 1 FROM main.tm_settle WHERE task_id = t.id);
+
+-- But for moves by hand, which the next claim or tick goes on with.
+-- invariant: nobody_waits_for_a_finished_task
+SELECT 'task ' || d.task_id || ' waits for task ' || d.needs_id || ', which is ' || n.state
+FROM main.tm_dependency AS d
+JOIN main.tm_task AS n ON n.id = d.needs_id
+WHERE d.status = 0
+  AND n.finished_ms IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM main.tm_settle WHERE task_id = n.id);

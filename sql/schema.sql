@@ -12,6 +12,19 @@ CREATE TABLE main.tm_attempt (
   CONSTRAINT attempt_belongs_to_a_task FOREIGN KEY (task_id) REFERENCES tm_task (id) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE main.tm_dependency (
+  task_id INTEGER NOT NULL,
+  needs_id INTEGER NOT NULL,
+  needs TEXT NOT NULL DEFAULT 'completed',
+  status INTEGER NOT NULL DEFAULT -1,
+  CONSTRAINT dependency_is_there_once PRIMARY KEY (task_id, needs_id),
+  CONSTRAINT dependency_is_of_a_task FOREIGN KEY (task_id) REFERENCES tm_task (id) ON DELETE CASCADE,
+  CONSTRAINT dependency_needs_a_task FOREIGN KEY (needs_id) REFERENCES tm_task (id),
+  CONSTRAINT dependency_is_on_another_task CHECK (needs_id <> task_id),
+  CONSTRAINT dependency_needs_completed_or_final CHECK (needs = 'completed' OR needs = 'final'),
+  CONSTRAINT dependency_is_made_by_a_verb CHECK (status BETWEEN 0 AND 2)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE main.tm_event (
   id INTEGER PRIMARY KEY,
   task_id INTEGER NOT NULL,
@@ -202,6 +215,11 @@ CREATE TABLE main.tm_setting (
   CONSTRAINT clock_is_between_1970_and_9999 CHECK (clock_ms BETWEEN 0 AND 253402300799999)
 ) STRICT;
 
+CREATE TABLE main.tm_settle (
+  task_id INTEGER PRIMARY KEY,
+  CONSTRAINT settle_is_of_a_task FOREIGN KEY (task_id) REFERENCES tm_task (id) ON DELETE CASCADE
+) STRICT;
+
 CREATE TABLE main.tm_state (
   name TEXT NOT NULL,
   kind TEXT NOT NULL,
@@ -386,6 +404,8 @@ INSERT INTO main.tm_transition VALUES('waiting','held','tm_hold');
 
 INSERT INTO main.tm_setting (id) VALUES (1);
 
+CREATE INDEX main.tm_dependency_needed ON tm_dependency (needs_id, status, task_id);
+
 CREATE INDEX main.tm_flow_parent ON tm_flow (parent_id) WHERE parent_id IS NOT NULL;
 
 CREATE VIEW main.tm_inbox (
@@ -408,6 +428,89 @@ CREATE INDEX main.tm_task_live ON tm_task (queue, phase, sort_key, sort_ms) WHER
 
 CREATE VIEW main.tm_task_moved (id, flow, from_state, to_state) AS
 SELECT NULL, NULL, NULL, NULL WHERE 0;
+
+CREATE TRIGGER main.tm_dependency_closes_no_cycle
+BEFORE INSERT ON tm_dependency
+WHEN NEW.status = 0 AND EXISTS (SELECT 1 FROM tm_dependency WHERE needs_id = NEW.task_id AND status = 0)
+BEGIN
+  SELECT RAISE(ABORT, 'tm_dependency: the task would wait for itself in the end [cycle]')
+  WHERE NEW.needs_id IN (
+    WITH RECURSIVE waiter (id) AS (
+      SELECT NEW.task_id
+      UNION
+      SELECT d.task_id
+      FROM waiter
+      CROSS JOIN tm_dependency AS d INDEXED BY tm_dependency_needed ON d.needs_id = waiter.id AND d.status = 0
+    )
+    SELECT id FROM waiter
+  );
+END;
+
+CREATE TRIGGER main.tm_dependency_comes_back_without_cycle
+BEFORE UPDATE OF status ON tm_dependency
+WHEN OLD.status <> 0
+  AND NEW.status = 0
+  AND EXISTS (SELECT 1 FROM tm_dependency WHERE needs_id = NEW.task_id AND status = 0)
+BEGIN
+  SELECT RAISE(ABORT, 'tm_dependency: the task would wait for itself in the end [cycle]')
+  WHERE NEW.needs_id IN (
+    WITH RECURSIVE waiter (id) AS (
+      SELECT NEW.task_id
+      UNION
+      SELECT d.task_id
+      FROM waiter
+      CROSS JOIN tm_dependency AS d INDEXED BY tm_dependency_needed ON d.needs_id = waiter.id AND d.status = 0
+    )
+    SELECT id FROM waiter
+  );
+END;
+
+CREATE TRIGGER main.tm_dependency_is_between_tasks
+BEFORE INSERT ON tm_dependency
+BEGIN
+  SELECT RAISE(ABORT, 'tm_dependency: task_id and needs_id are ids of tm_task [no_such_task]')
+  WHERE NOT EXISTS (SELECT 1 FROM tm_task WHERE id = NEW.task_id)
+    OR NOT EXISTS (SELECT 1 FROM tm_task WHERE id = NEW.needs_id);
+END;
+
+CREATE TRIGGER main.tm_dependency_is_counted
+AFTER INSERT ON tm_dependency
+BEGIN
+  UPDATE tm_flow SET unmet = unmet + 1 WHERE task_id = NEW.task_id AND NEW.status = 0;
+  UPDATE tm_task SET flow = flow | 2 WHERE id = NEW.task_id AND flow & 2 = 0;
+  UPDATE tm_task SET flow = flow | 4 WHERE id = NEW.needs_id AND flow & 4 = 0;
+END;
+
+CREATE TRIGGER main.tm_dependency_is_counted_anew
+AFTER UPDATE OF status ON tm_dependency
+WHEN (OLD.status = 0) <> (NEW.status = 0)
+BEGIN
+  UPDATE tm_flow SET unmet = unmet + iif(NEW.status = 0, 1, -1) WHERE task_id = NEW.task_id;
+END;
+
+CREATE TRIGGER main.tm_dependency_is_counted_off
+AFTER DELETE ON tm_dependency
+WHEN OLD.status = 0
+BEGIN
+  UPDATE tm_flow SET unmet = unmet - 1 WHERE task_id = OLD.task_id;
+  INSERT INTO tm_settle (task_id)
+  SELECT t.id
+  FROM tm_task AS t
+  JOIN tm_flow AS f ON f.task_id = t.id
+  WHERE t.id = OLD.task_id
+    AND t.state = 'blocked'
+    AND f.unmet = 0
+    AND NOT EXISTS (SELECT 1 FROM tm_settle WHERE task_id = OLD.task_id);
+  UPDATE tm_setting SET stamp = random()
+  WHERE id = 1 AND EXISTS (SELECT 1 FROM tm_settle WHERE task_id = OLD.task_id);
+END;
+
+CREATE TRIGGER main.tm_dependency_keeps_its_tasks
+BEFORE UPDATE OF task_id, needs_id ON tm_dependency
+WHEN OLD.task_id IS NOT NEW.task_id OR OLD.needs_id IS NOT NEW.needs_id
+BEGIN
+  SELECT RAISE(ABORT, 'tm_dependency: who waits for whom does not change, delete the row or use tm_depend [bad_argument]');
+END;
 
 CREATE TRIGGER main.tm_event_does_not_change
 BEFORE UPDATE ON tm_event
@@ -1032,6 +1135,22 @@ BEGIN
   SELECT RAISE(ABORT, 'tm_task: the queue is not in tm_queue [no_such_queue]');
 END;
 
+CREATE TRIGGER main.tm_task_takes_its_dependencies_along
+BEFORE DELETE ON tm_task
+WHEN OLD.flow & 6
+BEGIN
+  SELECT RAISE(ABORT, 'tm_task: a task that is not finished waits for it, or waited and may ask for its result [wrong_state]')
+  WHERE EXISTS (
+    SELECT 1
+    FROM tm_dependency AS d INDEXED BY tm_dependency_needed
+    CROSS JOIN tm_task AS t ON t.id = d.task_id
+    WHERE d.needs_id = OLD.id AND t.finished_ms IS NULL
+  );
+  DELETE FROM tm_dependency WHERE task_id = OLD.id;
+  DELETE FROM tm_dependency WHERE needs_id = OLD.id;
+  DELETE FROM tm_settle WHERE task_id = OLD.id;
+END;
+
 CREATE TRIGGER main.tm_task_takes_its_flow_along
 BEFORE DELETE ON tm_task
 WHEN OLD.flow <> 0
@@ -1048,6 +1167,38 @@ BEGIN
   INSERT INTO tm_task_gone (event_id)
   SELECT OLD.event_id WHERE EXISTS (SELECT 1 FROM tm_event WHERE id = OLD.event_id);
   DELETE FROM tm_attempt WHERE task_id = OLD.id;
+END;
+
+CREATE TRIGGER main.tm_task_that_ends_by_hand_is_noted
+INSTEAD OF INSERT ON tm_task_moved
+WHEN NEW.flow & 4 AND (NEW.to_state = 'completed' OR NEW.to_state = 'cancelled' OR NEW.to_state = 'discarded')
+BEGIN
+  INSERT INTO tm_settle (task_id)
+  SELECT NEW.id
+  WHERE EXISTS (SELECT 1 FROM tm_dependency WHERE needs_id = NEW.id AND status = 0)
+    AND NOT EXISTS (SELECT 1 FROM tm_settle WHERE task_id = NEW.id);
+  UPDATE tm_setting SET stamp = random()
+  WHERE id = 1 AND EXISTS (SELECT 1 FROM tm_settle WHERE task_id = NEW.id);
+END;
+
+CREATE TRIGGER main.tm_task_that_is_blocked_waits_for_something
+INSTEAD OF INSERT ON tm_task_moved
+WHEN NEW.flow & 2
+  AND NEW.from_state IS NOT NULL
+  AND NEW.to_state = 'blocked'
+  AND NOT EXISTS (SELECT 1 FROM tm_flow WHERE task_id = NEW.id AND unmet > 0)
+BEGIN
+  SELECT RAISE(ABORT, 'tm_task: the task waits for no other, leave blocked to tm_depend [wrong_state]');
+END;
+
+CREATE TRIGGER main.tm_task_that_may_run_waits_for_nothing
+INSTEAD OF INSERT ON tm_task_moved
+WHEN NEW.flow & 2
+  AND NEW.from_state IS NOT NULL
+  AND (NEW.to_state = 'available' OR NEW.to_state = 'scheduled')
+  AND EXISTS (SELECT 1 FROM tm_flow WHERE task_id = NEW.id AND unmet > 0)
+BEGIN
+  UPDATE tm_dependency SET status = 2 WHERE task_id = NEW.id AND status = 0;
 END;
 
 CREATE TRIGGER main.tm_task_that_moves_has_its_flow

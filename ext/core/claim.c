@@ -7,6 +7,7 @@
  *          lock, is where double delivery comes from. */
 #include "core/claim.h"
 
+#include "core/depend.h"
 #include "core/fire.h"
 #include "core/queue.h"
 #include "core/spare.h"
@@ -40,6 +41,7 @@ void tm_claim_probe(TmRun *run, TmText queue, TmProbe *probe) {
     sqlite3_int64 phase = tm_stmt_int(&s, TM_C_CLAIM_LOOK_PHASE);
     sqlite3_int64 time_ms = tm_stmt_int(&s, TM_C_CLAIM_LOOK_SORT_KEY);
     probe->has_available = is_live && phase == 0;
+    probe->has_unsettled = run->context->settings.has_unsettled;
     if (phase == 1) probe->next_due_ms = time_ms;
     if (phase == 2) probe->next_lapse_ms = time_ms;
     if (phase == 1) probe->next_lapse_ms = claim_next_lapse(run, queue);
@@ -54,7 +56,7 @@ void tm_claim_probe(TmRun *run, TmText queue, TmProbe *probe) {
 
 bool tm_claim_probe_finds(const TmProbe *probe) {
   sqlite3_int64 next_ms = tm_claim_probe_next_ms(probe);
-  return probe->has_available || (next_ms && next_ms <= probe->now_ms);
+  return probe->has_available || probe->has_unsettled || (next_ms && next_ms <= probe->now_ms);
 }
 
 sqlite3_int64 tm_claim_probe_next_ms(const TmProbe *probe) {
@@ -222,8 +224,10 @@ static sqlite3_int64 claim_from(TmRun *run, const TmClaim *claim, TmText name,
   bool is_due = tm_stmt_int(&s, TM_C_CLAIM_PROBE_IS_DUE) != 0;
   bool is_lapsed = tm_stmt_int(&s, TM_C_CLAIM_PROBE_IS_LAPSED) != 0;
   bool is_firing = claim_is_firing(run, &queue);
-  if (is_due || is_lapsed || is_firing || claim->id) {
+  bool is_unsettled = run->context->settings.has_unsettled;
+  if (is_due || is_lapsed || is_firing || is_unsettled || claim->id) {
     tm_stmt_close(&s);
+    if (is_unsettled) tm_depend_settle(run, CLAIM_UPKEEP_LIMIT);
     claim_stir(run, name, is_due, is_lapsed, is_firing);
     claim_choose(run, claim->id ? &choice_wanted : &choice_best, claim, &queue, &s);
   }

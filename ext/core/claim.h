@@ -25,7 +25,8 @@ typedef struct TmProbe {
   bool exists;
   bool is_paused;
   bool has_available;
-  sqlite3_int64 next_due_ms;   /* the earliest task that waits for a time */
+  bool has_unsettled;        /* moves by hand whose dependants are still to be told, of any queue */
+  sqlite3_int64 next_due_ms; /* the earliest task that waits for a time */
   sqlite3_int64 next_lapse_ms; /* the lease that ends first */
   sqlite3_int64 next_fire_ms;  /* the schedule that is due first */
   sqlite3_int64 now_ms;

@@ -8,6 +8,7 @@
  *          itself fails where that no longer holds. */
 #include "core/enqueue.h"
 
+#include "core/depend.h"
 #include "core/queue.h"
 #include "core/spare.h"
 #include "core/state.h"
@@ -27,6 +28,7 @@ static Birth enqueue_birth(TmRun *run, const TmEnqueue *task, const TmQueueRow *
   birth.run_at_ms =
       task->has_run_at ? task->run_at_ms : tm_task_time_after(run, "delay", task->delay_ms);
   birth.state = birth.run_at_ms > run->now_ms ? TM_SCHEDULED : TM_AVAILABLE;
+  if (task->flow.need_count && tm_depend_blocks(run, &task->flow)) birth.state = TM_BLOCKED;
   return birth;
 }
 

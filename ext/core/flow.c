@@ -5,7 +5,9 @@
  * Why:     two copies of a rule, one in C and one in SQL, would part. */
 #include "core/flow.h"
 
-void tm_flow_moved(TmRun *run, sqlite3_int64 id, unsigned flow, TmState from, TmState to) {
+#include "core/depend.h"
+
+static void flow_tell(TmRun *run, sqlite3_int64 id, unsigned flow, TmState from, TmState to) {
   TmStmt s;
   tm_stmt_open(run, TM_Q_FLOW_MOVED, &s);
   tm_stmt_bind_int(&s, TM_P_FLOW_MOVED_ID, id);
@@ -17,11 +19,21 @@ void tm_flow_moved(TmRun *run, sqlite3_int64 id, unsigned flow, TmState from, Tm
   tm_stmt_exec(&s);
 }
 
+/* Who waits for a task is told in C, because it moves others: the triggers are spared the bit. */
+void tm_flow_moved(TmRun *run, sqlite3_int64 id, unsigned flow, TmState from, TmState to) {
+  unsigned told = flow & ~(unsigned)TM_FLOW_NEEDED;
+  if (told) flow_tell(run, id, told, from, to);
+  if (told != flow && tm_state_kind(to) == TM_KIND_FINAL) tm_depend_ended(run, id);
+}
+
 void tm_flow_born(TmRun *run, const TmFlow *flow, sqlite3_int64 id, TmState state) {
   TmStmt s;
   tm_stmt_open(run, TM_Q_FLOW_INSERT, &s);
   tm_stmt_bind_int(&s, TM_P_FLOW_INSERT_TASK_ID, id);
   if (flow->partition.z) tm_stmt_bind_text(&s, TM_P_FLOW_INSERT_PARTITION, flow->partition);
+  if (flow->on_failure.z) tm_stmt_bind_text(&s, TM_P_FLOW_INSERT_ON_FAILURE, flow->on_failure);
   tm_stmt_write(&s, "tm_flow");
+  sqlite3_int64 failed_id = flow->need_count ? tm_depend_born(run, flow, id) : 0;
   tm_flow_moved(run, id, flow->bits, TM_STATE_COUNT, state);
+  if (failed_id) tm_depend_fail_born(run, id, failed_id);
 }

@@ -16,13 +16,23 @@ enum {
   TM_FLOW_TIMES = 16, /* expires, timeout or deadline */
   TM_FLOW_PARTITION = 32,
   TM_FLOW_PARENT = 64, /* has children */
-  TM_FLOW_CHILD = 128  /* has a parent */
+  TM_FLOW_CHILD = 128, /* has a parent */
+  TM_FLOW_ROW = 186    /* any of those that have a row in tm_flow */
 };
+
+/* Another task that has to end first. */
+typedef struct TmNeed {
+  sqlite3_int64 id;
+  bool takes_final; /* however it ends; else it has to complete */
+} TmNeed;
 
 /* What the options ask for; checked by the face. */
 typedef struct TmFlow {
   unsigned bits; /* 0: nothing */
   TmText partition;
+  const TmNeed *needs; /* in order of their ids, each once */
+  int need_count;
+  TmText on_failure; /* absent: cancel */
 } TmFlow;
 
 /* Write what belongs to a task that was just inserted. In the atomic scope only. */

@@ -154,7 +154,8 @@ static bool prune_has_deferred(const TmRun *run) {
 static void prune_delete_body(TmRun *run, void *arg) {
   const PruneBlock *block = arg;
   for (int i = 0; i < block->count && !tm_run_failed(run); i++) {
-    tm_steer_one(run, block->notes[i].task_id, &(TmSteer){.verb = TM_STEER_DELETE});
+    tm_steer_one(run, block->notes[i].task_id,
+                 &(TmSteer){.verb = TM_STEER_DELETE, .if_needed = TM_NEEDED_IS_TRIED});
   }
   if (!tm_run_failed(run) && prune_has_deferred(run)) {
     tm_error_sqlite(&run->error, NULL, SQLITE_CONSTRAINT_FOREIGNKEY);

@@ -4,6 +4,8 @@
  * Why:     an operator who repeats a command wants its effect, not an error. */
 #include "core/steer.h"
 
+#include "core/depend.h"
+
 #define WAITING_STATES                                                                             \
   (TM_STATE_BIT(TM_SCHEDULED) | TM_STATE_BIT(TM_BLOCKED) | TM_STATE_BIT(TM_AVAILABLE) |            \
    TM_STATE_BIT(TM_WAITING) | TM_STATE_BIT(TM_RETRYABLE))
@@ -22,11 +24,18 @@ static bool steer_cancel(TmRun *run, TmTask *task, const TmSteer *steer) {
                     steer->reason);
 }
 
+/* A finished task waits again for what it needs and has been retried too. */
 static bool steer_retry(TmRun *run, TmTask *task, const TmSteer *steer) {
   (void)steer;
+  bool needs = (task->flow & TM_FLOW_NEEDS) && tm_state_kind(task->state) == TM_KIND_FINAL;
   task->attempt = 0;
   task->run_at_ms = run->now_ms;
-  return steer_move(run, task, TM_AVAILABLE, tm_text_of("retried"));
+  steer_move(run, task, TM_AVAILABLE, tm_text_of("retried"));
+  if (needs && tm_depend_rearm(run, task->id) > 0) {
+    tm_task_load(run, task->id, task);
+    steer_move(run, task, TM_BLOCKED, tm_text_of("waits for what it needs, which was retried"));
+  }
+  return true;
 }
 
 static bool steer_hold(TmRun *run, TmTask *task, const TmSteer *steer) {
@@ -35,10 +44,13 @@ static bool steer_hold(TmRun *run, TmTask *task, const TmSteer *steer) {
 }
 
 /* Back where it was; a time that has come in the meantime makes it available. */
-static TmState steer_unhold_to(const TmRun *run, const TmTask *task) {
+static TmState steer_unhold_to(TmRun *run, const TmTask *task) {
   bool is_due = task->run_at_ms <= run->now_ms;
+  if (task->held_from == TM_BLOCKED) {
+    bool is_blocked = !(task->flow & TM_FLOW_NEEDS) || tm_depend_rearm(run, task->id) > 0;
+    if (is_blocked) return TM_BLOCKED;
+  }
   switch (task->held_from) {
-  case TM_BLOCKED: return TM_BLOCKED;
   case TM_WAITING: return TM_WAITING;
   case TM_RETRYABLE: return is_due ? TM_AVAILABLE : TM_RETRYABLE;
   default: return is_due ? TM_AVAILABLE : TM_SCHEDULED;
@@ -117,9 +129,22 @@ static void steer_delete_history(TmRun *run, const TmTask *task) {
   }
 }
 
+/* True where a task that is not finished needs it, and it stays. */
+static bool steer_is_needed(TmRun *run, const TmTask *task, TmIfNeeded if_needed) {
+  if (!(task->flow & TM_FLOW_NEEDED) || if_needed == TM_NEEDED_IS_TRIED) return false;
+  TmState state = TM_STATE_COUNT;
+  sqlite3_int64 by_id = tm_depend_dependant(run, task->id, &state);
+  if (!by_id || tm_run_failed(run)) return false;
+  if (if_needed == TM_NEEDED_IS_ERROR) {
+    tm_error_set(&run->error, TM_WRONG_STATE,
+                 "task %lld is needed by task %lld, which is %s, and stays until that is finished",
+                 task->id, by_id, tm_state_name(state));
+  }
+  return true;
+}
+
 static bool steer_delete(TmRun *run, TmTask *task, const TmSteer *steer) {
-  (void)steer;
-  if (tm_run_failed(run)) return false;
+  if (tm_run_failed(run) || steer_is_needed(run, task, steer->if_needed)) return false;
   Leftover before = steer_leftover(run, task);
   if (!before.is_readable) tm_run_unreadable(run, "tm_task, tm_event or tm_attempt");
   steer_delete_history(run, task);
@@ -202,6 +227,7 @@ sqlite3_int64 tm_steer_where(TmRun *run, const TmFilter *filter, const TmSteer *
   TmSteer each = *steer;
   each.takes_completed =
       each.verb == TM_STEER_RETRY && (filter->states & TM_STATE_BIT(TM_COMPLETED)) != 0;
+  each.if_needed = TM_NEEDED_IS_LEFT;
   if (tm_run_failed(run)) return 0;
   if (each.verb == TM_STEER_RESCHEDULE) each.when = (TmWhen){true, steer_time(run, each.when)};
   TmSelect select;

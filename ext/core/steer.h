@@ -23,11 +23,19 @@ typedef struct TmWhen {
   sqlite3_int64 ms;
 } TmWhen;
 
+/* Of a delete: what becomes of a task that an unfinished one needs. */
+typedef enum TmIfNeeded {
+  TM_NEEDED_IS_ERROR, /* [wrong_state] */
+  TM_NEEDED_IS_LEFT,  /* it is left alone */
+  TM_NEEDED_IS_TRIED  /* left to the schema, whose constraints refuse it */
+} TmIfNeeded;
+
 typedef struct TmSteer {
   TmSteerVerb verb;
   TmText reason;        /* of a cancel */
   bool takes_completed; /* of a retry */
   TmWhen when;          /* of a reschedule */
+  TmIfNeeded if_needed; /* of a delete */
 } TmSteer;
 
 /* One task, which has to be in a state that the verb takes. Returns the new state. */

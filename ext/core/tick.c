@@ -6,6 +6,7 @@
  * Why:     workers need no daemon beside them: a claim calls the same steps, and core/fire.c's. */
 #include "core/tick.h"
 
+#include "core/depend.h"
 #include "core/fire.h"
 #include "core/prune.h"
 #include "core/queue.h"
@@ -81,6 +82,7 @@ void tm_tick_run(TmRun *run, sqlite3_int64 limit, TmTick *counts) {
   char name[TM_NAME_MAX_BYTES + 1] = "";
   int n = 0;
   sqlite3_int64 left = limit;
+  if (run->context->settings.has_unsettled) left -= tm_depend_settle(run, left);
   while (left > 0 && !tm_run_failed(run) && tm_queue_next(run, name, &n)) {
     left -= tm_fire_queue(run, (TmText){name, n}, left, counts);
     if (left > 0) left -= tm_tick_promote(run, (TmText){name, n}, left, counts);

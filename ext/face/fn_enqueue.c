@@ -4,6 +4,7 @@
  * Why:     a task born with a wrong option would fail far from who made it. */
 #include "face/fn_enqueue.h"
 
+#include "face/fn_depend.h"
 #include "face/verbs.h"
 
 static const char *const option_names[TM_TASK_OPTIONS] = {TM_TASK_OPTION_NAMES};
@@ -74,6 +75,7 @@ static void enqueue_name(TmOptions *options, int i, TmText *out) {
 static void enqueue_flow(TmOptions *options, TmFlow *flow) {
   enqueue_name(options, TM_TASK_PARTITION, &flow->partition);
   if (flow->partition.z) flow->bits |= TM_FLOW_PARTITION;
+  tm_depend_options(options, TM_TASK_AFTER, TM_TASK_ON_FAILURE, flow);
 }
 
 void tm_enqueue_options(TmOptions *options, TmEnqueue *task) {

@@ -3,6 +3,7 @@
  * Promise: reads only; NULL for a task that is not there.
  * Why:     one call shows an operator everything that the database knows of a task. */
 #include "face/args.h"
+#include "face/fn_depend.h"
 #include "face/json_row.h"
 #include "face/verbs.h"
 
@@ -96,6 +97,7 @@ void fn_get(TmCall *call) {
   tm_stmt_close(&s);
   if (is_there) look_slot(call, id, json);
   if (is_there) look_flow(call, id, json);
+  if (is_there) tm_depend_show(call, id, json);
   if (is_there) look_errors(call, id, json);
   if (is_there && !tm_run_failed(&call->run)) {
     tm_call_result_json(call, json);

@@ -36,6 +36,10 @@ static int schedule_choice(TmOptions *options, int i, const char *const *words, 
 static void schedule_options(TmOptions *options, TmSchedule *schedule) {
   TmError *error = &options->call->run.error;
   tm_enqueue_options(options, &schedule->task);
+  if (options->is_given[TM_TASK_AFTER] || options->is_given[TM_TASK_ON_FAILURE]) {
+    tm_error_set(error, TM_BAD_ARGUMENT,
+                 "the tasks of a schedule wait for no others, leave after and on_failure away");
+  }
   if (schedule->task.has_run_at) {
     tm_error_set(error, TM_BAD_ARGUMENT,
                  "the time of a slot is its task's run_at_ms, give delay to move it");

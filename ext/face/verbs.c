@@ -42,7 +42,11 @@ const TmVerb tm_verbs[] = {
          "(`{\"kind\":\"fixed|linear|exponential\",\"base\":duration,\"max\":duration,\"jitter\":0."
          ".1}`), "
          "`lease` (duration), `kind` (text), `tags` (array of text), `metadata` (object), `held` "
-         "(true: set aside at birth), `partition` (text). What is left out comes from the queue's "
+         "(true: set aside at birth), `partition` (text), `after` (an id, or "
+         "`{\"id\":...,\"on\":\"completed|final\"}`, or an array "
+         "of them, 10000 at most: the task is blocked until all have ended so), `on_failure` (with "
+         "after, for one that ends otherwise: `cancel`, the default, `hold` or `ignore`). What is "
+         "left out comes from the queue's "
          "row."),
     VERB(claim, 2, 3, JSON, fn_claim_is_idle, "queue, worker [, options]",
          "JSON object of the task, NULL when there is none; with `count`, a JSON array",
@@ -85,10 +89,20 @@ const TmVerb tm_verbs[] = {
     VERB(delete, 1, 1, WRITES, NULL, "id", "1",
          "Removes a final task and what belongs to it. A row of the application that points at it "
          "is the application's own foreign-key error."),
+    VERB(
+        depend, 2, 3, WRITES, NULL, "id, needs_id [, options]", "the new state",
+        "The task waits for one more: a scheduled, available or blocked one is blocked, a held one "
+        "stays held; where the other is completed already, it stays as it is, and where that has "
+        "failed, its on_failure is done at once. Option: `on` (`completed`, the default, or "
+        "`final`: however it ends). What is there already stays as it is. `[no_such_task]`, "
+        "`[wrong_state]`, `[cycle]`."),
+    VERB(inputs, 1, 1, READS | JSON, NULL, "id", "JSON array, or NULL",
+         "What the task waits, or waited, for, in the order of the ids: an object for each, `id, "
+         "kind, state, result, error`."),
     VERB(get, 1, 1, READS | JSON, NULL, "id", "JSON, or NULL",
          "The task with its payload, result and the errors of its attempts; `schedule` and "
-         "`slot_ms` where a schedule made it; `partition` and what else there is of its place "
-         "among others."),
+         "`slot_ms` where a schedule made it; `partition`, `after` and what else there is of its "
+         "place among others."),
 
     /* Many tasks at once. */
     VERB(cancel_where, 1, 2, WRITES, NULL, "filter [, reason]", "count of tasks changed",

@@ -16,6 +16,10 @@ const TmVerb *tm_verbs_find(TmText name);
 /* fn_enqueue.c */
 void fn_enqueue(TmCall *call);
 
+/* fn_depend.c */
+void fn_depend(TmCall *call);
+void fn_inputs(TmCall *call);
+
 /* fn_claim.c */
 void fn_claim(TmCall *call);
 bool fn_claim_is_idle(TmCall *call);

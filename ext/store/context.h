@@ -26,12 +26,14 @@ typedef struct TmSettings {
   bool has_strict_queues;
   sqlite3_int64 task_floor;
   sqlite3_int64 event_floor;
+  bool has_unsettled; /* there are rows in tm_settle */
 } TmSettings;
 
 typedef struct TmContext {
   sqlite3 *db;
   TmSettings settings;
   struct TmQueueCache *queues; /* core/queue.c's, one block; NULL until it is wanted */
+  struct TmSettling *settling; /* core/depend.c's, while it is under way; else NULL */
   int depth;                   /* verbs under way, one inside the other */
   bool is_kept;                /* the keeper is connected: statements may stay */
   bool is_closing;             /* the keeper is gone: nothing is cached any more */

@@ -52,6 +52,9 @@ static bool run_keep_settings(TmRun *run, const TmStmt *row) {
       run_floor(run, row, TM_C_RUN_BEGIN_LAST_DELETED_TASK_ID, TM_C_RUN_BEGIN_NEWEST_TASK_ID);
   settings->event_floor =
       run_floor(run, row, TM_C_RUN_BEGIN_LAST_DELETED_EVENT_ID, TM_C_RUN_BEGIN_NEWEST_EVENT_ID);
+  /* Where it cannot be read, whoever wants to know shall look, and fail. */
+  settings->has_unsettled = !tm_stmt_is_null(row, TM_C_RUN_BEGIN_UNSETTLED_ID) ||
+                            !tm_stmt_reads(row, TM_C_RUN_BEGIN_UNSETTLED_ID);
   settings->is_known = true;
   return true;
 }

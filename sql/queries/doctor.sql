@@ -26,7 +26,7 @@ WHERE state = 'available'
 ORDER BY max(run_at_ms, created_ms)
 LIMIT 1;
 
--- by: the tables of others that may keep a task.
+-- by: the tables of others that may keep a task. What an unfinished task needs stays by rights.
 -- name: doctor_in_use
 -- columns: tasks first_id by
 SELECT
@@ -43,4 +43,11 @@ SELECT
   )
 FROM main.tm_finished AS f
 JOIN main.tm_task AS t ON t.id = f.task_id
-WHERE f.phase = 'in_use' AND t.finished_ms IS NOT NULL;
+WHERE f.phase = 'in_use'
+  AND t.finished_ms IS NOT NULL
+  AND NOT EXISTS (
+    SELECT 1
+    FROM main.tm_dependency AS d INDEXED BY tm_dependency_needed
+    CROSS JOIN main.tm_task AS x ON x.id = d.task_id
+    WHERE d.needs_id = f.task_id AND x.finished_ms IS NULL
+  );

@@ -1,8 +1,8 @@
 -- A task's place among others.
 
 -- name: flow_insert
-INSERT INTO main.tm_flow (task_id, partition)
-VALUES (:task_id, :partition);
+INSERT INTO main.tm_flow (task_id, partition, on_failure)
+VALUES (:task_id, :partition, :on_failure);
 
 -- What tm_get shows of it.
 -- name: flow_row

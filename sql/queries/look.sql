@@ -45,6 +45,15 @@ WITH
     JOIN main.tm_queue AS q ON q.name = t.queue
     WHERE t.id = :id
   ),
+  needs (id, needs, state) AS (
+    SELECT d.needs_id, d.needs, t.state
+    FROM task
+    CROSS JOIN main.tm_dependency AS d ON d.task_id = task.id AND d.status = 0
+    CROSS JOIN main.tm_task AS t ON t.id = d.needs_id
+    WHERE task.state = 'blocked'
+    ORDER BY d.needs_id
+    LIMIT 100
+  ),
   ahead (n) AS (
     SELECT count(*)
     FROM (
@@ -76,9 +85,21 @@ SELECT
 FROM task
 WHERE state IN ('scheduled', 'retryable') AND NOT is_due
 UNION ALL
-SELECT 'blocked', 'waits for other tasks', NULL, 'finish what it waits for'
+SELECT 'blocked', 'was blocked by hand', NULL, 'UPDATE tm_task SET state = ''available'' WHERE id = ' || id
 FROM task
-WHERE state = 'blocked'
+WHERE state = 'blocked' AND NOT EXISTS (SELECT 1 FROM main.tm_flow WHERE task_id = task.id AND unmet > 0)
+UNION ALL
+SELECT
+  'blocked',
+  'waits for task ' || needs.id || iif(needs.needs = 'final', ' to end', ' to complete') || ', which is ' || needs.state,
+  NULL,
+  'SELECT * FROM tm_explain(' || needs.id || ')'
+FROM needs
+UNION ALL
+SELECT 'blocked', 'waits for ' || (f.unmet - 100) || iif(f.unmet = 101, ' more task', ' more tasks'), NULL, 'see tm_dependency'
+FROM task
+CROSS JOIN main.tm_flow AS f ON f.task_id = task.id
+WHERE task.state = 'blocked' AND f.unmet > 100
 UNION ALL
 SELECT 'waiting', 'sleeps or waits for an event', run_at_ms, 'wait, or send the event'
 FROM task

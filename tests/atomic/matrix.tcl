@@ -80,6 +80,25 @@ proc ::matrix::kept_sql {} {
   }
 }
 
+# 1 and 2 run; 3, with three after it, and 4 are the last that wait for 2; 8 waits for nobody and 9
+# was cancelled by a failure of 10, which has been retried.
+proc ::matrix::chained_sql {} {
+  return {
+    SELECT tm_clock_set(1700000000000);
+    INSERT INTO tm_queue (name) VALUES ('two');
+    SELECT tm_enqueue('two', 'first'), tm_enqueue('two', 'second');
+    SELECT tm_enqueue('two', 'third', '{"after":2}'), tm_enqueue('two', 'fourth', '{"after":2,"delay":60}');
+    SELECT tm_enqueue('two', 'fifth', '{"after":3}'), tm_enqueue('two', 'sixth', '{"after":[5,1],"on_failure":"hold"}');
+    SELECT tm_enqueue('two', 'seventh', '{"after":[3,{"id":5,"on":"final"}]}');
+    SELECT tm_claim('two', 'w', '{"count":2,"lease":"9h"}');
+    SELECT tm_enqueue('two', 'eighth');
+    SELECT tm_enqueue('two', 'ninth', '{"held":true}'), tm_enqueue('two', 'tenth');
+    SELECT tm_depend(9, 10), tm_cancel(10), tm_retry(10);
+    SELECT tm_enqueue('two', 'eleventh'), tm_enqueue('two', 'twelfth', '{"after":11}'), tm_claim('two', 'w', '{"id":11}'), tm_complete(11, 1);
+    SELECT tm_claim('two', 'w', '{"id":12}'), tm_complete(12, 1);
+  }
+}
+
 # The application's own tables, and what stands in its way.
 proc ::matrix::application_sql {} {
   return {
@@ -98,7 +117,7 @@ proc ::matrix::application_sql {} {
 }
 
 # `tasks`, `plans`, `kept` and `broken` have the newest schema, `plans` schedules too, `kept` limits of its queue `work`
-# for what is finished, `broken` a history out of order; `first` has version 1 of it, `bare` none. Pages are short, so that
+# for what is finished, `chained` tasks that wait for others, `noted` one of them ended by hand, `broken` a history out of order; `first` has version 1 of it, `bare` none. Pages are short, so that
 # what a verb writes needs new ones.
 proc ::matrix::make_databases {} {
   variable folder
@@ -106,7 +125,7 @@ proc ::matrix::make_databases {} {
   if {$folder ne {}} return
   set folder $::harness::scratch/matrix
   file mkdir $folder
-  foreach name {tasks plans kept broken first bare} {
+  foreach name {tasks plans kept chained noted broken first bare} {
     sqlite3 ::make $folder/$name
     ::harness::load_extension make
     ::make eval "PRAGMA page_size = 512; PRAGMA journal_mode = $journal"
@@ -114,6 +133,8 @@ proc ::matrix::make_databases {} {
     if {$name in {tasks kept broken}} { ::make eval [tasks_sql] }
     if {$name eq "plans"} { ::make eval [plans_sql] }
     if {$name eq "kept"} { ::make eval [kept_sql] }
+    if {$name in {chained noted}} { ::make eval [chained_sql] }
+    if {$name eq "noted"} { ::make eval {UPDATE tm_task SET state = 'completed' WHERE id = 2} }
     if {$name eq "broken"} {
       ::make config enable_trigger 0
       ::make eval {UPDATE tm_event SET previous_id = 99 WHERE previous_id > 0}
