@@ -150,7 +150,7 @@ typedef struct RepairCure {
   sqlite3_int64 (*run)(TmRun *run);
   bool needs_clock;
   int count;
-  RepairStep steps[8];
+  RepairStep steps[14];
 } RepairCure;
 
 #define DO(name)                                                                                   \
@@ -172,9 +172,34 @@ static const RepairCure cures[] = {
      "made missing queues, removed rows whose task, queue or move is not there",
      NULL,
      false,
-     8,
-     {DO(FK_QUEUES), DO(FK_ATTEMPTS), DO(FK_NOTES), DO(FK_COUNTS), DO(MOVES), PLAIN(CHAIN),
-      PLAIN(NEWEST), PLAIN(ENDS)}},
+     10,
+     {DO(FK_QUEUES), DO(FK_ATTEMPTS), DO(FK_NOTES), DO(FK_COUNTS), DO(FK_DEPENDENCIES),
+      DO(FK_SETTLE), DO(MOVES), PLAIN(CHAIN), PLAIN(NEWEST), PLAIN(ENDS)}},
+    {"dependencies_are_told_by_bits", "set the bits", NULL, false, 2, {DO(UNMET_ROWS), DO(BITS)}},
+    {"needs_waited_for_are_counted",
+     "counted them again",
+     NULL,
+     false,
+     4,
+     {DO(UNMET_ROWS), DO(UNMET), DO(SETTLE), DO(STAMP)}},
+    {"tasks_that_wait_for_others_are_blocked",
+     "let the tasks go",
+     NULL,
+     false,
+     2,
+     {DO(UNMET), DO(WAITS)}},
+    {"blocked_tasks_wait_for_others",
+     "noted them for the next claim or tick",
+     NULL,
+     false,
+     2,
+     {DO(SETTLE), DO(STAMP)}},
+    {"nobody_waits_for_a_finished_task",
+     "noted them for the next claim or tick",
+     NULL,
+     false,
+     2,
+     {DO(SETTLE), DO(STAMP)}},
     {"states_are_known", "discarded the tasks", NULL, true, 2, {PLAIN(STATES), DO(NOTES_MISSING)}},
     {"leased_tasks_have_a_worker_and_a_lease", "ended the leases", NULL, false, 1, {DO(LEASES)}},
     {"only_leased_tasks_have_a_lease", "cleared the ends", NULL, false, 1, {DO(LEASE_ENDS)}},

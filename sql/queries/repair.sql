@@ -145,3 +145,64 @@ INSERT INTO main.tm_finished_count (queue, tasks)
 SELECT q.name, (SELECT count(*) FROM main.tm_finished WHERE queue = q.name AND phase <> 'in_use')
 FROM main.tm_queue AS q
 WHERE q.keep_count IS NOT NULL;
+
+-- Who waited for a task that is gone waits for it no more; the trigger notes who is free by that.
+-- name: repair_fk_dependencies
+DELETE FROM main.tm_dependency
+WHERE task_id NOT IN (SELECT id FROM main.tm_task) OR needs_id NOT IN (SELECT id FROM main.tm_task);
+
+-- name: repair_fk_settle
+DELETE FROM main.tm_settle WHERE task_id NOT IN (SELECT id FROM main.tm_task);
+
+-- name: repair_unmet_rows
+INSERT INTO main.tm_flow (task_id)
+SELECT DISTINCT task_id FROM main.tm_dependency
+WHERE task_id NOT IN (SELECT task_id FROM main.tm_flow);
+
+-- name: repair_unmet
+UPDATE main.tm_flow
+SET unmet = (SELECT count(*) FROM main.tm_dependency WHERE task_id = tm_flow.task_id AND status = 0)
+WHERE unmet <> (SELECT count(*) FROM main.tm_dependency WHERE task_id = tm_flow.task_id AND status = 0);
+
+-- name: repair_bits
+UPDATE main.tm_task
+SET flow = flow
+  | iif(EXISTS (SELECT 1 FROM main.tm_dependency WHERE task_id = tm_task.id), 2, 0)
+  | iif(EXISTS (SELECT 1 FROM main.tm_dependency WHERE needs_id = tm_task.id), 4, 0)
+WHERE (flow & 2 = 0 AND id IN (SELECT task_id FROM main.tm_dependency))
+  OR (flow & 4 = 0 AND id IN (SELECT needs_id FROM main.tm_dependency));
+
+-- A task that may run, or runs, was let go by somebody.
+-- name: repair_waits
+UPDATE main.tm_dependency
+SET status = 2
+WHERE status = 0
+  AND EXISTS (
+    SELECT 1 FROM main.tm_task AS t
+    WHERE t.id = tm_dependency.task_id
+      AND t.finished_ms IS NULL
+      AND t.state <> 'blocked'
+      AND NOT (t.state = 'held' AND t.held_from IS 'blocked')
+  );
+
+-- What nobody went on with, the next claim or tick goes on with.
+-- name: repair_settle
+INSERT INTO main.tm_settle (task_id)
+SELECT t.id
+FROM main.tm_task AS t
+WHERE t.id NOT IN (SELECT task_id FROM main.tm_settle)
+  AND (
+    (
+      t.state = 'blocked'
+      AND t.flow & 2
+      AND EXISTS (SELECT 1 FROM main.tm_flow WHERE task_id = t.id AND unmet = 0)
+    )
+    OR (
+      t.finished_ms IS NOT NULL
+      AND EXISTS (SELECT 1 FROM main.tm_dependency WHERE needs_id = t.id AND status = 0)
+    )
+  );
+
+-- name: repair_stamp
+UPDATE main.tm_setting SET stamp = random()
+WHERE id = 1 AND EXISTS (SELECT 1 FROM main.tm_settle);
