@@ -228,3 +228,79 @@ JOIN main.tm_task AS n ON n.id = d.needs_id
 WHERE d.status = 0
   AND n.finished_ms IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM main.tm_settle WHERE task_id = n.id);
+
+-- invariant: tasks_take_their_place
+SELECT 'task ' || d.task_id || ' of queue ' || d.queue || ' is not where it counts in tm_place'
+FROM main.tm_place_due AS d
+LEFT JOIN main.tm_place AS p ON p.task_id = d.task_id
+WHERE d.phase >= 0
+  AND d.is_wanted
+  AND (
+    p.queue IS NOT d.queue
+    OR p.partition IS NOT d.partition
+    OR p.is_leased IS NOT d.is_leased
+    OR p.is_open IS NOT d.is_open
+    OR p.line_key IS NOT d.line_key
+    OR p.line_ms IS NOT d.line_ms
+    OR (d.is_open AND (p.sort_key IS NOT d.sort_key OR p.sort_ms IS NOT d.sort_ms))
+  );
+
+-- invariant: places_are_taken_by_tasks
+SELECT 'tm_place has task ' || p.task_id || ', which does not count in queue ' || p.queue
+FROM main.tm_place AS p
+WHERE NOT EXISTS (SELECT 1 FROM main.tm_place_due AS d WHERE d.task_id = p.task_id AND d.is_wanted);
+
+-- invariant: limits_are_counted
+SELECT 'queue ' || l.queue || ' has ' || l.running || ' tasks running by tm_limit'
+FROM main.tm_limit AS l
+WHERE l.running <> (SELECT count(*) FROM main.tm_place WHERE queue = l.queue AND is_leased);
+
+-- invariant: limits_are_those_of_their_queue
+SELECT 'queue ' || q.name || ' and its row of tm_limit do not agree'
+FROM main.tm_queue AS q
+LEFT JOIN main.tm_limit AS l ON l.queue = q.name
+WHERE q.is_limited <> (l.queue IS NOT NULL)
+  OR (
+    q.is_limited
+    AND (l.most_running IS NOT q.max_running OR l.interval_us IS NOT q.interval_us OR l.burst IS NOT q.rate)
+  )
+UNION ALL
+SELECT 'tm_limit has queue ' || queue || ', which is not there'
+FROM main.tm_limit
+WHERE queue NOT IN (SELECT name FROM main.tm_queue);
+
+-- invariant: partitions_are_counted
+SELECT 'partition ' || quote(p.name) || ' of queue ' || p.queue || ' has ' || p.running || ' tasks running by tm_partition'
+FROM main.tm_partition AS p
+WHERE p.running <> (SELECT count(*) FROM main.tm_place WHERE queue = p.queue AND partition = p.name AND is_leased);
+
+-- invariant: partitions_are_as_their_queue_says
+SELECT 'partition ' || quote(p.name) || ' of queue ' || p.queue || ' and the limits of its queue do not agree'
+FROM main.tm_partition AS p
+LEFT JOIN main.tm_queue AS q ON q.name = p.queue
+WHERE q.is_partitioned IS NOT 1
+  OR p.most_running IS NOT CASE WHEN q.fifo THEN 1 ELSE q.max_running_per_partition END
+  OR p.fair IS NOT q.fair
+  OR p.interval_us IS NOT q.interval_per_partition_us
+  OR p.burst IS NOT q.rate_per_partition;
+
+-- invariant: places_are_in_partitions
+SELECT 'task ' || x.task_id || ' is in partition ' || quote(x.partition) || ', which tm_partition has not'
+FROM main.tm_place AS x
+LEFT JOIN main.tm_partition AS p ON p.queue = x.queue AND p.name = x.partition
+WHERE x.partition IS NOT NULL AND p.queue IS NULL;
+
+-- invariant: partitions_know_who_is_first
+SELECT 'partition ' || quote(p.name) || ' of queue ' || p.queue || ' says that its first task is ' || quote(p.head_id)
+FROM main.tm_partition AS p
+LEFT JOIN main.tm_place AS x ON x.task_id = (
+  SELECT h.task_id FROM main.tm_place AS h
+  WHERE h.queue = p.queue AND h.partition = p.name AND h.line_key IS NOT NULL
+  ORDER BY h.line_key, h.line_ms, h.task_id
+  LIMIT 1
+)
+WHERE p.head_id IS NOT x.task_id
+  OR p.head_open IS NOT x.is_open
+  OR p.line_key IS NOT x.line_key
+  OR p.line_ms IS NOT x.line_ms
+  OR (p.head_open AND (p.sort_key IS NOT x.sort_key OR p.sort_ms IS NOT x.sort_ms));

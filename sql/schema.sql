@@ -92,6 +92,21 @@ CREATE TABLE main.tm_flow (
   CONSTRAINT flow_stopping_is_known CHECK (stopping IN ('timeout', 'deadline'))
 ) STRICT;
 
+CREATE TABLE main.tm_limit (
+  queue TEXT NOT NULL,
+  running INTEGER NOT NULL DEFAULT 0,
+  served INTEGER NOT NULL DEFAULT 0,
+  tat_us INTEGER NOT NULL DEFAULT 0,
+  most_running INTEGER,
+  interval_us INTEGER,
+  burst INTEGER,
+  told_id INTEGER,
+  told_move INTEGER,
+  CONSTRAINT limit_is_unique PRIMARY KEY (queue),
+  CONSTRAINT limit_is_of_a_queue FOREIGN KEY (queue) REFERENCES tm_queue (name),
+  CONSTRAINT limit_running_is_not_negative CHECK (running >= 0)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE main.tm_migration (
   version INTEGER PRIMARY KEY,
   name TEXT NOT NULL,
@@ -99,6 +114,58 @@ CREATE TABLE main.tm_migration (
   applied_ms INTEGER NOT NULL,
   CONSTRAINT version_is_positive CHECK (version > 0),
   CONSTRAINT checksum_is_sha256_in_hex CHECK (length(checksum) = 64)
+) STRICT;
+
+CREATE TABLE main.tm_partition (
+  queue TEXT NOT NULL,
+  name TEXT NOT NULL,
+  running INTEGER NOT NULL DEFAULT 0,
+  served INTEGER NOT NULL DEFAULT 0,
+  tat_us INTEGER NOT NULL DEFAULT 0,
+  seen_ms INTEGER NOT NULL DEFAULT 0,
+  head_id INTEGER,
+  head_open INTEGER,
+  line_key INTEGER,
+  line_ms INTEGER,
+  sort_key INTEGER,
+  sort_ms INTEGER,
+  most_running INTEGER,
+  fair INTEGER NOT NULL DEFAULT 0,
+  interval_us INTEGER,
+  burst INTEGER,
+  told_id INTEGER,
+  told_move INTEGER,
+  rest_ms INTEGER GENERATED ALWAYS AS ((tat_us - interval_us * (burst - 1) + 999) / 1000) VIRTUAL,
+  phase INTEGER GENERATED ALWAYS AS (
+    CASE
+      WHEN head_id IS NULL THEN CASE WHEN running = 0 THEN 2 END
+      WHEN NOT head_open OR running >= most_running THEN NULL
+      ELSE coalesce(rest_ms > seen_ms, 0)
+    END
+  ) VIRTUAL,
+  turn INTEGER GENERATED ALWAYS AS (
+    CASE phase
+      WHEN 0 THEN CASE WHEN fair THEN served ELSE 0 END
+      WHEN 1 THEN rest_ms
+      WHEN 2 THEN CASE WHEN fair THEN served ELSE tat_us END
+    END
+  ) VIRTUAL,
+  CONSTRAINT partition_is_unique PRIMARY KEY (queue, name),
+  CONSTRAINT partition_is_of_a_queue FOREIGN KEY (queue) REFERENCES tm_queue (name),
+  CONSTRAINT partition_running_is_not_negative CHECK (running >= 0)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE main.tm_place (
+  task_id INTEGER PRIMARY KEY,
+  queue TEXT NOT NULL,
+  partition TEXT,
+  is_leased INTEGER NOT NULL,
+  is_open INTEGER NOT NULL,
+  line_key INTEGER,
+  line_ms INTEGER,
+  sort_key INTEGER,
+  sort_ms INTEGER,
+  CONSTRAINT place_is_of_a_task FOREIGN KEY (task_id) REFERENCES tm_task (id)
 ) STRICT;
 
 CREATE TABLE main.tm_queue (
@@ -115,7 +182,32 @@ CREATE TABLE main.tm_queue (
   CONSTRAINT queue_keep_completed_is_in_range CHECK (keep_completed_ms BETWEEN 0 AND 3153600000000), keep_cancelled_ms INTEGER
   CONSTRAINT queue_keep_cancelled_is_in_range CHECK (keep_cancelled_ms BETWEEN 0 AND 3153600000000), keep_discarded_ms INTEGER
   CONSTRAINT queue_keep_discarded_is_in_range CHECK (keep_discarded_ms BETWEEN 0 AND 3153600000000), keep_count INTEGER
-  CONSTRAINT queue_keep_count_is_not_negative CHECK (keep_count >= 0),
+  CONSTRAINT queue_keep_count_is_not_negative CHECK (keep_count >= 0), max_running INTEGER
+  CONSTRAINT queue_max_running_is_positive CHECK (max_running > 0), max_running_per_partition INTEGER
+  CONSTRAINT queue_max_running_per_partition_is_positive CHECK (max_running_per_partition > 0), rate INTEGER
+  CONSTRAINT queue_rate_is_in_range CHECK (rate BETWEEN 1 AND 1000000000), rate_ms INTEGER
+  CONSTRAINT queue_rate_ms_is_in_range CHECK (rate_ms BETWEEN 1 AND 3153600000000)
+  CONSTRAINT queue_rate_and_rate_ms_go_together CHECK ((rate IS NULL) = (rate_ms IS NULL))
+  CONSTRAINT queue_rate_is_at_most_1000_in_a_ms CHECK (rate <= 1000 * rate_ms), rate_per_partition INTEGER
+  CONSTRAINT queue_rate_per_partition_is_in_range CHECK (rate_per_partition BETWEEN 1 AND 1000000000), rate_per_partition_ms INTEGER
+  CONSTRAINT queue_rate_per_partition_ms_is_in_range CHECK (rate_per_partition_ms BETWEEN 1 AND 3153600000000)
+  CONSTRAINT queue_rate_per_partition_and_ms_go_together CHECK ((rate_per_partition IS NULL) = (rate_per_partition_ms IS NULL))
+  CONSTRAINT queue_rate_per_partition_is_at_most_1000_in_a_ms CHECK (rate_per_partition <= 1000 * rate_per_partition_ms), fair INTEGER NOT NULL DEFAULT 0
+  CONSTRAINT queue_fair_is_0_or_1 CHECK (fair IN (0, 1)), fifo INTEGER NOT NULL DEFAULT 0
+  CONSTRAINT queue_fifo_is_0_or_1 CHECK (fifo IN (0, 1)), is_partitioned INTEGER GENERATED ALWAYS AS (
+  max_running_per_partition IS NOT NULL OR rate_per_partition IS NOT NULL OR fair OR fifo
+) VIRTUAL, is_limited INTEGER GENERATED ALWAYS AS (
+  max_running IS NOT NULL
+  OR rate IS NOT NULL
+  OR max_running_per_partition IS NOT NULL
+  OR rate_per_partition IS NOT NULL
+  OR fair
+  OR fifo
+) VIRTUAL, interval_us INTEGER GENERATED ALWAYS AS (
+  (rate_ms * 1000 + rate - 1) / rate
+) VIRTUAL, interval_per_partition_us INTEGER GENERATED ALWAYS AS (
+  (rate_per_partition_ms * 1000 + rate_per_partition - 1) / rate_per_partition
+) VIRTUAL,
   CONSTRAINT queue_is_unique PRIMARY KEY (name),
   CONSTRAINT queue_name_is_1_to_255_bytes CHECK (length(CAST(name AS BLOB)) BETWEEN 1 AND 255),
   CONSTRAINT queue_paused_is_0_or_1 CHECK (paused IN (0, 1)),
@@ -413,10 +505,57 @@ CREATE VIEW main.tm_inbox (
 ) AS
 SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL WHERE 0;
 
+CREATE INDEX main.tm_partition_turn ON tm_partition (queue, phase, turn, sort_key, sort_ms, head_id)
+WHERE phase IS NOT NULL;
+
+CREATE VIEW main.tm_place_change (
+  task_id, move, now_ms, is_start, queue, partition, is_wanted, is_leased, was_leased,
+  is_open, line_key, line_ms, sort_key, sort_ms
+) AS
+SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL WHERE 0;
+
+CREATE VIEW main.tm_place_due (
+  task_id, queue, phase, move, moved_ms, partition, is_wanted, is_leased, is_open, line_key, line_ms, sort_key, sort_ms
+) AS
+SELECT
+  t.id,
+  t.queue,
+  t.phase,
+  t.moves,
+  t.moved_ms,
+  CASE WHEN q.is_partitioned THEN coalesce(f.partition, '') END,
+  CASE t.phase
+    WHEN 0 THEN q.is_partitioned
+    WHEN 1 THEN q.fifo AND (t.state <> 'scheduled' OR t.started_ms IS NOT NULL)
+    WHEN 2 THEN 1
+    ELSE 0
+  END,
+  t.phase IS 2,
+  t.phase IS 0,
+  CASE WHEN q.fifo THEN 0 WHEN t.phase = 0 THEN -t.priority END,
+  CASE WHEN q.fifo THEN 0 WHEN t.phase = 0 THEN t.run_at_ms END,
+  -t.priority,
+  t.run_at_ms
+FROM tm_task AS t
+JOIN tm_queue AS q ON q.name = t.queue
+LEFT JOIN tm_flow AS f ON f.task_id = t.id
+WHERE q.is_limited;
+
+CREATE VIEW main.tm_place_left (task_id, move) AS
+SELECT NULL, NULL WHERE 0;
+
+CREATE INDEX main.tm_place_line ON tm_place (queue, partition, line_key, line_ms) WHERE partition IS NOT NULL;
+
+CREATE VIEW main.tm_queue_counts (queue) AS
+SELECT NULL WHERE 0;
+
 CREATE INDEX main.tm_schedule_due ON tm_schedule (queue, due_ms) WHERE paused = 0 AND due_ms IS NOT NULL;
 
 CREATE VIEW main.tm_task_by_hand (id, from_state, to_state, is_counted) AS
 SELECT NULL, NULL, NULL, NULL WHERE 0;
+
+CREATE VIEW main.tm_task_counts (id, is_move, is_start) AS
+SELECT NULL, NULL, NULL WHERE 0;
 
 CREATE VIEW main.tm_task_finish (id, queue, state, at_ms) AS
 SELECT NULL, NULL, NULL, NULL WHERE 0;
@@ -539,6 +678,30 @@ AFTER DELETE ON tm_finished
 WHEN OLD.phase <> 'in_use'
 BEGIN
   UPDATE tm_finished_count SET tasks = tasks - 1 WHERE queue = OLD.queue;
+END;
+
+CREATE TRIGGER main.tm_flow_in_another_partition_counts_there
+AFTER UPDATE OF partition ON tm_flow
+WHEN OLD.partition IS NOT NEW.partition AND EXISTS (SELECT 1 FROM tm_place WHERE task_id = NEW.task_id)
+BEGIN
+  INSERT INTO tm_place_left (task_id, move) VALUES (NEW.task_id, -1);
+  INSERT INTO tm_task_counts (id, is_move, is_start) VALUES (NEW.task_id, 0, 0);
+END;
+
+CREATE TRIGGER main.tm_flow_that_goes_leaves_its_partition
+AFTER DELETE ON tm_flow
+WHEN OLD.partition IS NOT NULL AND EXISTS (SELECT 1 FROM tm_place WHERE task_id = OLD.task_id)
+BEGIN
+  INSERT INTO tm_place_left (task_id, move) VALUES (OLD.task_id, -1);
+  INSERT INTO tm_task_counts (id, is_move, is_start) VALUES (OLD.task_id, 0, 0);
+END;
+
+CREATE TRIGGER main.tm_flow_with_a_partition_counts_there
+AFTER INSERT ON tm_flow
+WHEN NEW.partition IS NOT NULL AND EXISTS (SELECT 1 FROM tm_place WHERE task_id = NEW.task_id)
+BEGIN
+  INSERT INTO tm_place_left (task_id, move) VALUES (NEW.task_id, -1);
+  INSERT INTO tm_task_counts (id, is_move, is_start) VALUES (NEW.task_id, 0, 0);
 END;
 
 CREATE TRIGGER main.tm_inbox_enqueues
@@ -716,6 +879,12 @@ BEGIN
   -- A trigger of somebody's that raises IGNORE, or an authorizer, may have dropped it.
   SELECT RAISE(ABORT, 'tm_inbox: the task was not written, look for a trigger that raises IGNORE or an authorizer that answers it [write_dropped]')
   WHERE changes() <> 1;
+
+  INSERT INTO tm_task_moved (id, flow, from_state, to_state)
+  SELECT t.id, t.flow | 256, NULL, t.state
+  FROM tm_task AS t
+  JOIN tm_queue AS q ON q.name = t.queue
+  WHERE t.id = last_insert_rowid() AND q.is_partitioned;
 END;
 
 CREATE TRIGGER main.tm_migration_changes_the_stamp
@@ -734,6 +903,136 @@ CREATE TRIGGER main.tm_migration_update_changes_the_stamp
 BEFORE UPDATE ON tm_migration
 BEGIN
   UPDATE tm_setting SET stamp = random() WHERE id = 1;
+END;
+
+CREATE TRIGGER main.tm_place_changes
+INSTEAD OF INSERT ON tm_place_change
+BEGIN
+  SELECT RAISE(ABORT, 'tm_task: a limit of its queue does not let it start now, tm_explain says which [wrong_state]')
+  WHERE NEW.is_start
+    AND (
+      EXISTS (
+        SELECT 1 FROM tm_limit
+        WHERE queue = NEW.queue
+          AND (
+            running - NEW.was_leased >= most_running
+            OR min(tat_us, NEW.now_ms * 1000 + interval_us * burst) - interval_us * (burst - 1) > NEW.now_ms * 1000
+          )
+      )
+      OR EXISTS (
+        SELECT 1 FROM tm_partition
+        WHERE queue = NEW.queue
+          AND name = NEW.partition
+          AND (
+            running - NEW.was_leased >= most_running
+            OR rest_ms > max(NEW.now_ms, seen_ms)
+            OR (NEW.line_key IS NOT NULL AND head_id IS NOT NEW.task_id)
+          )
+      )
+    );
+  DELETE FROM tm_place WHERE task_id = NEW.task_id;
+  INSERT INTO tm_place (task_id, queue, partition, is_leased, is_open, line_key, line_ms, sort_key, sort_ms)
+  SELECT
+    NEW.task_id,
+    NEW.queue,
+    NEW.partition,
+    NEW.is_leased,
+    NEW.is_open,
+    NEW.line_key,
+    NEW.line_ms,
+    NEW.sort_key,
+    NEW.sort_ms
+  WHERE NEW.is_wanted;
+  UPDATE tm_limit
+  SET
+    running = max(running + NEW.is_leased - NEW.was_leased, 0),
+    served = served + NEW.is_start,
+    tat_us = CASE
+      WHEN NEW.is_start AND interval_us IS NOT NULL
+        THEN max(NEW.now_ms * 1000, min(tat_us, NEW.now_ms * 1000 + interval_us * burst)) + interval_us
+      ELSE tat_us
+    END,
+    told_id = NEW.task_id,
+    told_move = NEW.move
+  WHERE queue = NEW.queue AND (NEW.is_leased <> NEW.was_leased OR NEW.is_start);
+  INSERT INTO tm_partition (queue, name, served, most_running, fair, interval_us, burst)
+  SELECT
+    NEW.queue,
+    NEW.partition,
+    (SELECT served - 1000 FROM tm_limit WHERE queue = NEW.queue),
+    CASE WHEN fifo THEN 1 ELSE max_running_per_partition END,
+    fair,
+    interval_per_partition_us,
+    rate_per_partition
+  FROM tm_queue
+  WHERE name = NEW.queue
+    AND NEW.partition IS NOT NULL
+    AND NEW.is_wanted
+    AND NOT EXISTS (SELECT 1 FROM tm_partition WHERE queue = NEW.queue AND name = NEW.partition);
+  UPDATE tm_partition
+  SET
+    running = max(running + NEW.is_leased - NEW.was_leased, 0),
+    served = CASE
+      WHEN NEW.is_start THEN (SELECT l.served FROM tm_limit AS l WHERE l.queue = NEW.queue)
+      ELSE served
+    END,
+    tat_us = CASE
+      WHEN NEW.is_start AND interval_us IS NOT NULL
+        THEN max(NEW.now_ms * 1000, min(tat_us, NEW.now_ms * 1000 + interval_us * burst)) + interval_us
+      ELSE tat_us
+    END,
+    seen_ms = coalesce(NEW.now_ms, seen_ms),
+    (head_id, head_open, line_key, line_ms, sort_key, sort_ms) = (
+      SELECT x.task_id, x.is_open, x.line_key, x.line_ms, x.sort_key, x.sort_ms
+      FROM tm_place AS x INDEXED BY tm_place_line
+      WHERE x.queue = NEW.queue AND x.partition = NEW.partition AND x.line_key > -100000
+      ORDER BY x.line_key, x.line_ms, x.task_id
+      LIMIT 1
+    ),
+    told_id = NEW.task_id,
+    told_move = NEW.move
+  WHERE queue = NEW.queue
+    AND name = NEW.partition
+    AND (
+      NEW.is_leased <> NEW.was_leased
+      OR NEW.is_start
+      OR head_id IS NULL
+      OR head_id = NEW.task_id
+      OR (NEW.line_key, NEW.line_ms, NEW.task_id) < (line_key, line_ms, head_id)
+    );
+  SELECT RAISE(ABORT, 'tm_limit: a move was not counted, look for a trigger that raises IGNORE or an authorizer that answers it [write_dropped]')
+  WHERE NEW.is_wanted IS NOT (
+      SELECT is_leased = NEW.is_leased AND is_open = NEW.is_open FROM tm_place WHERE task_id = NEW.task_id
+    )
+    AND (NEW.is_wanted OR EXISTS (SELECT 1 FROM tm_place WHERE task_id = NEW.task_id))
+    OR (
+      (NEW.is_leased <> NEW.was_leased OR NEW.is_start)
+      AND (
+        EXISTS (
+          SELECT 1 FROM tm_limit
+          WHERE queue = NEW.queue AND (told_id IS NOT NEW.task_id OR told_move IS NOT NEW.move)
+        )
+        OR EXISTS (
+          SELECT 1 FROM tm_partition
+          WHERE queue = NEW.queue
+            AND name = NEW.partition
+            AND (told_id IS NOT NEW.task_id OR told_move IS NOT NEW.move)
+        )
+      )
+    );
+  DELETE FROM tm_partition
+  WHERE queue = NEW.queue
+    AND name = NEW.partition
+    AND phase = 2
+    AND (NOT fair OR served <= (SELECT l.served - 1000 FROM tm_limit AS l WHERE l.queue = NEW.queue))
+    AND (interval_us IS NULL OR tat_us <= seen_ms * 1000);
+END;
+
+CREATE TRIGGER main.tm_place_is_left
+INSTEAD OF INSERT ON tm_place_left
+BEGIN
+  INSERT INTO tm_place_change (task_id, move, is_start, queue, partition, is_wanted, is_leased, was_leased, is_open)
+  SELECT task_id, NEW.move, 0, queue, partition, 0, 0, is_leased, 0 FROM tm_place WHERE task_id = NEW.task_id;
 END;
 
 CREATE TRIGGER main.tm_queue_changes_the_stamp
@@ -764,6 +1063,65 @@ BEGIN
   UPDATE tm_setting SET stamp = random() WHERE id = 1;
 END;
 
+CREATE TRIGGER main.tm_queue_is_counted_anew
+INSTEAD OF INSERT ON tm_queue_counts
+BEGIN
+  DELETE FROM tm_place WHERE queue = NEW.queue AND partition IS NOT NULL;
+  DELETE FROM tm_place
+  WHERE task_id IN (
+    SELECT id FROM tm_task INDEXED BY tm_task_live WHERE queue = NEW.queue AND phase = 2
+  );
+  DELETE FROM tm_limit
+  WHERE queue = NEW.queue AND NOT EXISTS (SELECT 1 FROM tm_queue WHERE name = NEW.queue AND is_limited);
+  DELETE FROM tm_partition
+  WHERE queue = NEW.queue AND NOT EXISTS (SELECT 1 FROM tm_queue WHERE name = NEW.queue AND is_partitioned);
+  INSERT INTO tm_limit (queue)
+  SELECT name FROM tm_queue
+  WHERE name = NEW.queue AND is_limited AND NOT EXISTS (SELECT 1 FROM tm_limit WHERE queue = NEW.queue);
+  INSERT INTO tm_place (task_id, queue, partition, is_leased, is_open, line_key, line_ms, sort_key, sort_ms)
+  SELECT task_id, queue, partition, is_leased, is_open, line_key, line_ms, sort_key, sort_ms
+  FROM tm_place_due
+  WHERE queue = NEW.queue AND phase >= 0 AND is_wanted;
+  UPDATE tm_limit
+  SET
+    running = (SELECT count(*) FROM tm_task INDEXED BY tm_task_live WHERE queue = NEW.queue AND phase = 2),
+    (most_running, interval_us, burst) = (SELECT max_running, interval_us, rate FROM tm_queue WHERE name = NEW.queue)
+  WHERE queue = NEW.queue;
+  INSERT INTO tm_partition (queue, name, served)
+  SELECT DISTINCT p.queue, p.partition, (SELECT served - 1000 FROM tm_limit WHERE queue = NEW.queue)
+  FROM tm_place AS p
+  WHERE p.queue = NEW.queue
+    AND p.partition IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM tm_partition WHERE queue = p.queue AND name = p.partition);
+  UPDATE tm_partition
+  SET
+    running = (
+      SELECT count(*) FROM tm_place AS x INDEXED BY tm_place_line
+      WHERE x.queue = NEW.queue AND x.partition = tm_partition.name AND x.is_leased
+    ),
+    (most_running, fair, interval_us, burst) = (
+      SELECT CASE WHEN fifo THEN 1 ELSE max_running_per_partition END, fair, interval_per_partition_us, rate_per_partition
+      FROM tm_queue
+      WHERE name = NEW.queue
+    ),
+    (head_id, head_open, line_key, line_ms, sort_key, sort_ms) = (
+      SELECT x.task_id, x.is_open, x.line_key, x.line_ms, x.sort_key, x.sort_ms
+      FROM tm_place AS x INDEXED BY tm_place_line
+      WHERE x.queue = NEW.queue AND x.partition = tm_partition.name AND x.line_key > -100000
+      ORDER BY x.line_key, x.line_ms, x.task_id
+      LIMIT 1
+    )
+  WHERE queue = NEW.queue;
+  DELETE FROM tm_partition WHERE queue = NEW.queue AND phase = 2 AND NOT fair AND interval_us IS NULL;
+END;
+
+CREATE TRIGGER main.tm_queue_takes_its_counts_along
+BEFORE DELETE ON tm_queue
+BEGIN
+  DELETE FROM tm_partition WHERE queue = OLD.name;
+  DELETE FROM tm_limit WHERE queue = OLD.name;
+END;
+
 CREATE TRIGGER main.tm_queue_takes_its_notes_along
 BEFORE DELETE ON tm_queue
 BEGIN
@@ -778,6 +1136,13 @@ BEGIN
   INSERT INTO tm_finished_count (queue, tasks)
   SELECT NEW.name, (SELECT count(*) FROM tm_finished WHERE queue = NEW.name AND phase <> 'in_use')
   WHERE NEW.keep_count IS NOT NULL;
+END;
+
+CREATE TRIGGER main.tm_queue_that_is_new_is_counted
+AFTER INSERT ON tm_queue
+WHEN NEW.is_limited OR EXISTS (SELECT 1 FROM tm_limit WHERE queue = NEW.name)
+BEGIN
+  INSERT INTO tm_queue_counts (queue) VALUES (NEW.name);
 END;
 
 CREATE TRIGGER main.tm_queue_that_is_replaced_is_walked
@@ -808,6 +1173,53 @@ BEGIN
   DELETE FROM tm_finished_walk;
   INSERT INTO tm_finished_walk (id, after_id, last_id)
   SELECT 1, 0, max(id) FROM tm_task HAVING max(id) IS NOT NULL;
+END;
+
+CREATE TRIGGER main.tm_queue_with_another_name_is_counted
+AFTER UPDATE OF name ON tm_queue
+WHEN OLD.name IS NOT NEW.name
+BEGIN
+  DELETE FROM tm_partition WHERE queue = OLD.name;
+  DELETE FROM tm_limit WHERE queue = OLD.name;
+  INSERT INTO tm_queue_counts (queue) VALUES (NEW.name);
+END;
+
+CREATE TRIGGER main.tm_queue_with_other_limits_keeps_them
+AFTER UPDATE OF max_running, rate, rate_ms ON tm_queue
+WHEN OLD.is_limited AND NEW.is_limited
+BEGIN
+  UPDATE tm_limit
+  SET most_running = NEW.max_running, interval_us = NEW.interval_us, burst = NEW.rate
+  WHERE queue = NEW.name;
+END;
+
+CREATE TRIGGER main.tm_queue_with_other_places_is_counted
+AFTER UPDATE OF max_running, max_running_per_partition, rate, rate_per_partition, fair, fifo ON tm_queue
+WHEN OLD.is_limited <> NEW.is_limited OR OLD.is_partitioned <> NEW.is_partitioned OR OLD.fifo <> NEW.fifo
+BEGIN
+  INSERT INTO tm_queue_counts (queue) VALUES (NEW.name);
+END;
+
+CREATE TRIGGER main.tm_queue_with_other_turns_keeps_them
+AFTER UPDATE OF max_running_per_partition, rate_per_partition, rate_per_partition_ms, fair ON tm_queue
+WHEN OLD.is_partitioned
+  AND NEW.is_partitioned
+  AND (
+    OLD.max_running_per_partition IS NOT NEW.max_running_per_partition
+    OR OLD.rate_per_partition IS NOT NEW.rate_per_partition
+    OR OLD.rate_per_partition_ms IS NOT NEW.rate_per_partition_ms
+    OR OLD.fair <> NEW.fair
+  )
+BEGIN
+  UPDATE tm_partition
+  SET
+    most_running = CASE WHEN NEW.fifo THEN 1 ELSE NEW.max_running_per_partition END,
+    fair = NEW.fair,
+    interval_us = NEW.interval_per_partition_us,
+    burst = NEW.rate_per_partition,
+    tat_us = coalesce(min(tat_us, (seen_ms + NEW.rate_per_partition_ms) * 1000), tat_us)
+  WHERE queue = NEW.name;
+  DELETE FROM tm_partition WHERE queue = NEW.name AND phase = 2 AND NOT fair AND interval_us IS NULL;
 END;
 
 CREATE TRIGGER main.tm_queue_with_schedules_keeps_its_name
@@ -991,9 +1403,10 @@ BEGIN
     AND NOT NEW.is_counted
     AND (SELECT history FROM tm_queue WHERE name = tm_task.queue);
   INSERT INTO tm_task_moved (id, flow, from_state, to_state)
-  SELECT id, flow, NEW.from_state, NEW.to_state
-  FROM tm_task
-  WHERE id = NEW.id AND NOT NEW.is_counted AND flow <> 0;
+  SELECT t.id, t.flow | iif(q.is_limited, 256, 0), NEW.from_state, NEW.to_state
+  FROM tm_task AS t
+  JOIN tm_queue AS q ON q.name = t.queue
+  WHERE t.id = NEW.id AND NOT NEW.is_counted AND (t.flow <> 0 OR q.is_limited);
 END;
 
 CREATE TRIGGER main.tm_task_finish_changes_its_note
@@ -1102,6 +1515,24 @@ BEGIN
   WHERE id = 1;
 END;
 
+CREATE TRIGGER main.tm_task_in_another_queue_counts_there
+AFTER UPDATE OF queue ON tm_task
+WHEN OLD.queue IS NOT NEW.queue
+BEGIN
+  INSERT INTO tm_place_left (task_id, move) VALUES (NEW.id, NEW.moves);
+  INSERT INTO tm_task_counts (id, is_move, is_start) VALUES (NEW.id, 0, 0);
+END;
+
+CREATE TRIGGER main.tm_task_in_line_takes_its_place_anew
+AFTER UPDATE OF priority, run_at_ms ON tm_task
+WHEN NEW.state = 'available'
+  AND OLD.state = 'available'
+  AND (OLD.priority IS NOT NEW.priority OR OLD.run_at_ms IS NOT NEW.run_at_ms)
+BEGIN
+  INSERT INTO tm_task_counts (id, is_move, is_start)
+  SELECT task_id, 0, 0 FROM tm_place WHERE task_id = NEW.id;
+END;
+
 CREATE TRIGGER main.tm_task_is_forgotten_when_deleted
 AFTER DELETE ON tm_task
 WHEN OLD.state = 'completed' OR OLD.state = 'cancelled' OR OLD.state = 'discarded'
@@ -1159,6 +1590,33 @@ BEGIN
   DELETE FROM tm_flow WHERE task_id = OLD.id;
 END;
 
+CREATE TRIGGER main.tm_task_takes_its_place
+INSTEAD OF INSERT ON tm_task_counts
+BEGIN
+  INSERT INTO tm_place_change (
+    task_id, move, now_ms, is_start, queue, partition, is_wanted, is_leased, was_leased,
+    is_open, line_key, line_ms, sort_key, sort_ms
+  )
+  SELECT
+    d.task_id,
+    d.move,
+    CASE WHEN NEW.is_move THEN d.moved_ms END,
+    NEW.is_start AND d.is_leased,
+    d.queue,
+    d.partition,
+    d.is_wanted,
+    d.is_leased,
+    coalesce(p.is_leased, 0),
+    d.is_open,
+    d.line_key,
+    d.line_ms,
+    d.sort_key,
+    d.sort_ms
+  FROM tm_place_due AS d
+  LEFT JOIN tm_place AS p ON p.task_id = d.task_id
+  WHERE d.task_id = NEW.id AND (d.is_wanted OR p.task_id IS NOT NULL);
+END;
+
 CREATE TRIGGER main.tm_task_takes_its_rows_along
 BEFORE DELETE ON tm_task
 BEGIN
@@ -1181,6 +1639,13 @@ BEGIN
   WHERE id = 1 AND EXISTS (SELECT 1 FROM tm_settle WHERE task_id = NEW.id);
 END;
 
+CREATE TRIGGER main.tm_task_that_goes_leaves_its_place
+BEFORE DELETE ON tm_task
+WHEN OLD.state <> 'completed' AND OLD.state <> 'cancelled' AND OLD.state <> 'discarded'
+BEGIN
+  INSERT INTO tm_place_left (task_id, move) VALUES (OLD.id, OLD.moves);
+END;
+
 CREATE TRIGGER main.tm_task_that_is_blocked_waits_for_something
 INSTEAD OF INSERT ON tm_task_moved
 WHEN NEW.flow & 2
@@ -1199,6 +1664,13 @@ WHEN NEW.flow & 2
   AND EXISTS (SELECT 1 FROM tm_flow WHERE task_id = NEW.id AND unmet > 0)
 BEGIN
   UPDATE tm_dependency SET status = 2 WHERE task_id = NEW.id AND status = 0;
+END;
+
+CREATE TRIGGER main.tm_task_that_moves_counts
+INSTEAD OF INSERT ON tm_task_moved
+WHEN NEW.flow & 256
+BEGIN
+  INSERT INTO tm_task_counts (id, is_move, is_start) VALUES (NEW.id, 1, NEW.to_state = 'running');
 END;
 
 CREATE TRIGGER main.tm_task_that_moves_has_its_flow

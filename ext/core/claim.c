@@ -9,6 +9,8 @@
 
 #include "core/depend.h"
 #include "core/fire.h"
+#include "core/flow.h"
+#include "core/limit.h"
 #include "core/queue.h"
 #include "core/spare.h"
 #include "core/tick.h"
@@ -48,6 +50,11 @@ void tm_claim_probe(TmRun *run, TmText queue, TmProbe *probe) {
     const TmQueueRow *row = tm_queue_find(run, queue);
     probe->exists = row != NULL;
     probe->is_paused = row && row->is_paused;
+    if (row && row->is_limited) {
+      probe->has_available = false;
+      probe->next_lapse_ms = 0;
+      probe->next_due_ms = tm_limit_next_ms(run, row);
+    }
     if (row && row->has_schedules) probe->next_fire_ms = tm_fire_due_ms(run, queue);
   }
   tm_stmt_close(&s);
@@ -101,14 +108,14 @@ static const Choice choice_wanted = CHOICE(WANTED);
 
 /* One step of a choice; close it on every path. */
 static bool claim_choose(TmRun *run, const Choice *choice, const TmClaim *claim,
-                         const TmQueueRow *queue, TmStmt *s) {
+                         const TmQueueRow *queue, sqlite3_int64 id, TmStmt *s) {
   tm_stmt_open(run, choice->query, s);
   tm_stmt_bind_text(s, choice->queue, (TmText){queue->name, queue->name_bytes});
   tm_stmt_bind_int(s, choice->now_ms, run->now_ms);
   if (claim->lease_ms) tm_stmt_bind_int(s, choice->lease_ms, claim->lease_ms);
   tm_stmt_bind_int(s, choice->queue_lease_ms, queue->lease_ms);
   tm_stmt_bind_text(s, choice->worker, claim->worker);
-  if (choice == &choice_wanted) tm_stmt_bind_int(s, TM_P_CLAIM_WANTED_ID, claim->id);
+  if (choice == &choice_wanted) tm_stmt_bind_int(s, TM_P_CLAIM_WANTED_ID, id);
   return tm_stmt_row(s);
 }
 
@@ -138,6 +145,7 @@ static void claim_take(TmRun *run, const TmClaim *claim, const TmQueueRow *queue
   TmTask task = {.state = TM_AVAILABLE, .has_history = queue->has_history};
   task.id = tm_stmt_int(row, TM_C_CLAIM_PROBE_ID);
   task.flow = (unsigned)tm_stmt_int(row, TM_C_CLAIM_PROBE_FLOW);
+  if (queue->is_limited) task.flow |= TM_FLOW_LIMITED;
   task.moves = tm_stmt_int(row, TM_C_CLAIM_PROBE_MOVES);
   task.event_id = tm_stmt_int(row, TM_C_CLAIM_PROBE_EVENT_ID);
   task.has_spare = !tm_stmt_is_null(row, TM_C_CLAIM_PROBE_SPARE_BYTES);
@@ -185,7 +193,7 @@ static bool claim_open(TmRun *run, const TmClaim *claim, TmText name, TmQueueRow
   s->stmt = NULL;
   while (!is_current && claim_find_queue(run, name, queue)) {
     sqlite3_int64 stamp = run->context->settings.stamp;
-    bool is_row = claim_choose(run, &choice_probe, claim, queue, s);
+    bool is_row = claim_choose(run, &choice_probe, claim, queue, 0, s);
     if (is_row) tm_run_begin_from(run, s);
     is_current = is_row && run->context->settings.stamp == stamp && !tm_run_failed(run);
     if (is_current) return true;
@@ -216,6 +224,18 @@ static bool claim_is_firing(TmRun *run, const TmQueueRow *queue) {
   return fire_ms && fire_ms <= run->now_ms;
 }
 
+/* The next task that the limits of the queue let start; close the row on every path. */
+static bool claim_limited(TmRun *run, const TmClaim *claim, const TmQueueRow *queue, TmStmt *s) {
+  s->stmt = NULL;
+  sqlite3_int64 id = tm_limit_turn(run, queue, claim->id);
+  return id != 0 && claim_choose(run, &choice_wanted, claim, queue, id, s);
+}
+
+static bool claim_next(TmRun *run, const TmClaim *claim, const TmQueueRow *queue, TmStmt *s) {
+  if (queue->is_limited) return claim_limited(run, claim, queue, s);
+  return claim_choose(run, claim->id ? &choice_wanted : &choice_best, claim, queue, claim->id, s);
+}
+
 static sqlite3_int64 claim_from(TmRun *run, const TmClaim *claim, TmText name,
                                 sqlite3_int64 limit) {
   TmQueueRow queue;
@@ -225,17 +245,18 @@ static sqlite3_int64 claim_from(TmRun *run, const TmClaim *claim, TmText name,
   bool is_lapsed = tm_stmt_int(&s, TM_C_CLAIM_PROBE_IS_LAPSED) != 0;
   bool is_firing = claim_is_firing(run, &queue);
   bool is_unsettled = run->context->settings.has_unsettled;
-  if (is_due || is_lapsed || is_firing || is_unsettled || claim->id) {
+  bool is_other = claim->id || queue.is_limited;
+  if (is_due || is_lapsed || is_firing || is_unsettled || is_other) {
     tm_stmt_close(&s);
     if (is_unsettled) tm_depend_settle(run, CLAIM_UPKEEP_LIMIT);
     claim_stir(run, name, is_due, is_lapsed, is_firing);
-    claim_choose(run, claim->id ? &choice_wanted : &choice_best, claim, &queue, &s);
+    claim_next(run, claim, &queue, &s);
   }
   sqlite3_int64 claimed = 0;
   while (!tm_run_failed(run) && claim_has_task(&s)) {
     claim_take(run, claim, &queue, &s);
     if (++claimed == limit || tm_run_failed(run)) return claimed;
-    claim_choose(run, claim->id ? &choice_wanted : &choice_best, claim, &queue, &s);
+    claim_next(run, claim, &queue, &s);
   }
   tm_stmt_close(&s);
   return claimed;

@@ -1,8 +1,8 @@
 /* enqueue.c - the birth of a task.
  * Owns:    the insert into tm_task.
  * Promise: one INSERT of one row, which SQLite keeps whole in every context without
- *          a statement journal; into a queue that is not there yet, and with flow, the slower
- *          way through the atomic scope is taken.
+ *          a statement journal; into a queue that is not there yet or has partitions, and with
+ *          flow, the slower way through the atomic scope is taken.
  * Why:     it is the verb called most, and two statements would be two transactions
  *          in autocommit. Clock and defaults come from what the connection knows; the insert
  *          itself fails where that no longer holds. */
@@ -70,13 +70,17 @@ static void enqueue_bind(TmStmt *s, const TmEnqueue *task, const Birth *birth) {
   tm_stmt_bind_int(s, TM_P_ENQUEUE_INSERT_FLOW, task->flow.bits);
 }
 
-typedef enum Outcome { DONE, QUEUE_MISSING, STALE } Outcome;
+typedef enum Outcome { DONE, QUEUE_MISSING, STALE, TOO_MUCH } Outcome;
 
-/* One try. STALE: the settings were changed since they were read, and nothing was written. */
-static Outcome enqueue_try(TmRun *run, const TmEnqueue *task) {
+/* One try. STALE: the settings were changed since they were read, TOO_MUCH: it takes the scope; in
+ * both nothing was written. */
+static Outcome enqueue_try(TmRun *run, const TmEnqueue *task, bool is_in_scope) {
   tm_run_begin_unread(run);
   const TmQueueRow *queue = tm_queue_find(run, task->queue);
   if (!queue) return tm_run_failed(run) ? DONE : QUEUE_MISSING;
+  if (queue->is_partitioned && !is_in_scope) return TOO_MUCH;
+  TmFlow flow = task->flow;
+  if (queue->is_partitioned) flow.bits |= TM_FLOW_LIMITED;
   Birth birth = enqueue_birth(run, task, queue);
   sqlite3_int64 before = sqlite3_total_changes64(run->context->db);
   TmStmt s;
@@ -96,21 +100,19 @@ static Outcome enqueue_try(TmRun *run, const TmEnqueue *task) {
   if (tm_run_failed(run)) return DONE;
   if (is_untouched || sqlite3_changes(run->context->db) != 1) tm_run_dropped(run, "tm_task");
   run->task_id = sqlite3_last_insert_rowid(run->context->db);
-  if (task->flow.bits) {
-    tm_flow_born(run, &task->flow, run->task_id, task->is_held ? TM_HELD : birth.state);
-  }
+  if (flow.bits) tm_flow_born(run, &flow, run->task_id, task->is_held ? TM_HELD : birth.state);
   return DONE;
 }
 
 bool tm_enqueue_run(TmRun *run, const TmEnqueue *task, bool is_in_scope) {
   if (task->flow.bits && !is_in_scope) return false;
   if (is_in_scope) tm_queue_need(run, task->queue);
-  Outcome outcome = enqueue_try(run, task);
+  Outcome outcome = enqueue_try(run, task, is_in_scope);
   if (outcome == STALE || (outcome == QUEUE_MISSING && !is_in_scope && run->has_begun)) {
     /* What the connection knew did not hold, or may not: read it, and try once more. */
     tm_run_begin_stale(run);
     tm_run_begin(run);
-    outcome = enqueue_try(run, task);
+    outcome = enqueue_try(run, task, is_in_scope);
   }
   if (outcome == DONE) return true;
   if (is_in_scope) tm_run_dropped(run, "tm_queue or tm_setting");

@@ -26,8 +26,8 @@ typedef struct TmEnqueue {
 } TmEnqueue;
 
 /* Insert the task. False, with no error and nothing written, where that takes more than one
- * statement (the queue is new, or the task has flow) and `is_in_scope` is not set: call again
- * inside the atomic scope, with it set. run->task_id is the id. */
+ * statement (the queue is new or has partitions, or the task has flow) and `is_in_scope` is not
+ * set: call again inside the atomic scope, with it set. run->task_id is the id. */
 bool tm_enqueue_run(TmRun *run, const TmEnqueue *task, bool is_in_scope);
 
 #endif

@@ -6,6 +6,7 @@
 #include "core/flow.h"
 
 #include "core/depend.h"
+#include "core/limit.h"
 
 static void flow_tell(TmRun *run, sqlite3_int64 id, unsigned flow, TmState from, TmState to) {
   TmStmt s;
@@ -16,7 +17,11 @@ static void flow_tell(TmRun *run, sqlite3_int64 id, unsigned flow, TmState from,
     tm_stmt_bind_text(&s, TM_P_FLOW_MOVED_FROM_STATE, tm_text_of(tm_state_name(from)));
   }
   tm_stmt_bind_text(&s, TM_P_FLOW_MOVED_TO_STATE, tm_text_of(tm_state_name(to)));
-  tm_stmt_exec(&s);
+  while (tm_stmt_row(&s)) {
+  }
+  TmProof proof = tm_stmt_proof(&s);
+  tm_stmt_close(&s);
+  if (flow & TM_FLOW_LIMITED) tm_limit_prove(run, id, &proof);
 }
 
 /* Who waits for a task is told in C, because it moves others: the triggers are spared the bit. */
@@ -27,12 +32,14 @@ void tm_flow_moved(TmRun *run, sqlite3_int64 id, unsigned flow, TmState from, Tm
 }
 
 void tm_flow_born(TmRun *run, const TmFlow *flow, sqlite3_int64 id, TmState state) {
-  TmStmt s;
-  tm_stmt_open(run, TM_Q_FLOW_INSERT, &s);
-  tm_stmt_bind_int(&s, TM_P_FLOW_INSERT_TASK_ID, id);
-  if (flow->partition.z) tm_stmt_bind_text(&s, TM_P_FLOW_INSERT_PARTITION, flow->partition);
-  if (flow->on_failure.z) tm_stmt_bind_text(&s, TM_P_FLOW_INSERT_ON_FAILURE, flow->on_failure);
-  tm_stmt_write(&s, "tm_flow");
+  if (flow->bits & TM_FLOW_ROW) {
+    TmStmt s;
+    tm_stmt_open(run, TM_Q_FLOW_INSERT, &s);
+    tm_stmt_bind_int(&s, TM_P_FLOW_INSERT_TASK_ID, id);
+    if (flow->partition.z) tm_stmt_bind_text(&s, TM_P_FLOW_INSERT_PARTITION, flow->partition);
+    if (flow->on_failure.z) tm_stmt_bind_text(&s, TM_P_FLOW_INSERT_ON_FAILURE, flow->on_failure);
+    tm_stmt_write(&s, "tm_flow");
+  }
   sqlite3_int64 failed_id = flow->need_count ? tm_depend_born(run, flow, id) : 0;
   tm_flow_moved(run, id, flow->bits, TM_STATE_COUNT, state);
   if (failed_id) tm_depend_fail_born(run, id, failed_id);

@@ -15,9 +15,10 @@ enum {
   TM_FLOW_GROUP = 8,  /* is one of a group */
   TM_FLOW_TIMES = 16, /* expires, timeout or deadline */
   TM_FLOW_PARTITION = 32,
-  TM_FLOW_PARENT = 64, /* has children */
-  TM_FLOW_CHILD = 128, /* has a parent */
-  TM_FLOW_ROW = 186    /* any of those that have a row in tm_flow */
+  TM_FLOW_PARENT = 64,   /* has children */
+  TM_FLOW_CHILD = 128,   /* has a parent */
+  TM_FLOW_LIMITED = 256, /* never stored: its queue has limits, and counts */
+  TM_FLOW_ROW = 186      /* any of those that have a row in tm_flow */
 };
 
 /* Another task that has to end first. */

@@ -53,6 +53,8 @@ static void queue_fill(TmQueueRow *row, TmText name, const TmStmt *s) {
   row->is_paused = tm_stmt_int(s, TM_C_QUEUE_ROW_PAUSED) != 0;
   row->has_history = tm_stmt_int(s, TM_C_QUEUE_ROW_HISTORY) != 0;
   row->has_schedules = !tm_stmt_is_null(s, TM_C_QUEUE_ROW_SCHEDULE);
+  row->is_limited = tm_stmt_int(s, TM_C_QUEUE_ROW_IS_LIMITED) != 0;
+  row->is_partitioned = tm_stmt_int(s, TM_C_QUEUE_ROW_IS_PARTITIONED) != 0;
   row->priority = tm_stmt_int(s, TM_C_QUEUE_ROW_PRIORITY);
   row->max_attempts = tm_stmt_int(s, TM_C_QUEUE_ROW_MAX_ATTEMPTS);
   row->lease_ms = tm_stmt_int(s, TM_C_QUEUE_ROW_LEASE_MS);

@@ -12,7 +12,9 @@ typedef struct TmQueueRow {
   bool is_paused;
   bool has_history;
   bool has_schedules;
-  char backoff_kind; /* first letter of the name: f, l or e */
+  bool is_limited;     /* by any limit of sql/migrations/0008_limits */
+  bool is_partitioned; /* by one that asks for a task's partition */
+  char backoff_kind;   /* first letter of the name: f, l or e */
   sqlite3_int64 priority;
   sqlite3_int64 max_attempts;
   sqlite3_int64 lease_ms;

@@ -20,6 +20,7 @@ static sqlite3_int64 task_int_or(const TmStmt *s, int column, sqlite3_int64 othe
 static void task_fill(TmTask *task, const TmStmt *s, const TmQueueRow *queue) {
   task->state = tm_state_of(tm_stmt_text(s, TM_C_TASK_LOAD_STATE));
   task->flow = (unsigned)tm_stmt_int(s, TM_C_TASK_LOAD_FLOW);
+  if (queue->is_limited) task->flow |= TM_FLOW_LIMITED;
   task->has_history = queue->has_history;
   task->event_id = tm_stmt_int(s, TM_C_TASK_LOAD_EVENT_ID);
   task->moves = tm_stmt_int(s, TM_C_TASK_LOAD_MOVES);

@@ -11,9 +11,9 @@
 typedef struct TmTask {
   sqlite3_int64 id;
   TmState state;
-  TmState held_from;      /* TM_STATE_COUNT: not known */
-  unsigned flow;          /* TM_FLOW_ bits, see core/flow.h; 0: it is alone */
-  bool has_history;       /* the queue keeps one */
+  TmState held_from; /* TM_STATE_COUNT: not known */
+  unsigned flow;     /* TM_FLOW_ bits, see core/flow.h; 0: it is alone in a queue without limits */
+  bool has_history;  /* the queue keeps one */
   sqlite3_int64 event_id; /* 0: none */
   sqlite3_int64 moves;
   sqlite3_int64 token;

@@ -8,6 +8,7 @@
 
 #include "core/depend.h"
 #include "core/fire.h"
+#include "core/limit.h"
 #include "core/prune.h"
 #include "core/queue.h"
 
@@ -89,6 +90,7 @@ void tm_tick_run(TmRun *run, sqlite3_int64 limit, TmTick *counts) {
     if (left > 0) left -= tm_tick_rescue(run, (TmText){name, n}, left, counts);
   }
   /* Work comes before tidying: what is left of the limit. */
+  if (left > 0) tm_limit_forget(run, left);
   if (left > 0) counts->pruned += tm_prune_run(run, TM_NO_TEXT, left, false);
   run->task_id = 0;
 }

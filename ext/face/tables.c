@@ -102,6 +102,11 @@ static void explain_fill(TmRows *rows, int argc, sqlite3_value **argv) {
   tm_stmt_bind_int(&s, TM_P_EXPLAIN_NOW_MS, rows->run.now_ms);
   tm_rows_add_all(rows, &s);
   tm_stmt_close(&s);
+  tm_stmt_open(&rows->run, TM_Q_LIMIT_EXPLAIN, &s);
+  tm_stmt_bind_int(&s, TM_P_LIMIT_EXPLAIN_ID, id);
+  tm_stmt_bind_int(&s, TM_P_LIMIT_EXPLAIN_NOW_MS, rows->run.now_ms);
+  tm_rows_add_all(rows, &s);
+  tm_stmt_close(&s);
 }
 
 static void stats_fill(TmRows *rows, int argc, sqlite3_value **argv) {
@@ -188,7 +193,11 @@ const TmTable tm_tables[] = {
     {"tm_explain", "CREATE TABLE x(reason, detail, until_ms, cure, of_task HIDDEN)", 4, 1, 1, false,
      true, explain_fill, NULL, "(id)", "reason, detail, until_ms, cure",
      "Why is this task not running: one row for each reason among `scheduled, blocked, retryable, "
-     "running, waiting, cancelling, held, final, queue_paused, behind, ready, no_such_task`."},
+     "running, waiting, cancelling, held, final, queue_paused, limit, behind, ready, "
+     "no_such_task`. "
+     "For a limit: which one, and who holds it; `behind` counts within the partition, where there "
+     "are "
+     "any."},
     {"tm_select",
      "CREATE TABLE x(id, queue, state, kind, priority, run_at_ms, attempt, created_ms, finished_ms,"
      " of_filter HIDDEN)",
@@ -201,15 +210,16 @@ const TmTable tm_tables[] = {
      "CREATE TABLE x(queue, paused, scheduled, blocked, available, running, waiting, retryable,"
      " cancelling, held, completed, cancelled, discarded, oldest_available_ms, completed_1m,"
      " completed_1h, wait_p50_ms, wait_p95_ms, wait_p99_ms, run_p50_ms, run_p95_ms, run_p99_ms,"
-     " schedules, next_slot_ms)",
-     24, 0, 0, false, true, stats_fill, NULL, "",
+     " schedules, next_slot_ms, max_running, partitions, partitions_ready)",
+     27, 0, 0, false, true, stats_fill, NULL, "",
      "queue, paused, a column for each state's count, oldest_available_ms, completed_1m, "
      "completed_1h, wait_p50_ms, wait_p95_ms, wait_p99_ms, run_p50_ms, run_p95_ms, run_p99_ms, "
-     "schedules, next_slot_ms",
+     "schedules, next_slot_ms, max_running, partitions, partitions_ready",
      "One row a queue. oldest_available_ms is an age; percentiles are of what completed in the "
      "last "
      "hour, from when a task might have run to its last claim, and from there to its end; "
-     "schedules counts those that are neither paused nor at their end. One pass over tm_task."},
+     "schedules counts those that are neither paused nor at their end; partitions those with tasks "
+     "in line or running. One pass over tm_task."},
     /* Not innocuous: its checks read everything, which a view should not start unseen. */
     {"tm_doctor", "CREATE TABLE x(name, status, detail, cure)", 4, 0, 0, false, false, doctor_fill,
      NULL, "", "name, status, detail, cure",

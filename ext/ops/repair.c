@@ -158,6 +158,9 @@ typedef struct RepairCure {
 #define PLAIN(name)                                                                                \
   { TM_Q_REPAIR_PLAIN_##name, false }
 
+/* Whatever is wrong with the counts of the limits: all are counted anew. */
+#define LIMITS DO(PLACES), DO(PARTITIONS), DO(LIMITS_GONE), DO(LIMITS)
+
 static const RepairCure cures[] = {
     {"foreign_keys", "turned them on for this connection", repair_foreign_keys, false, 0, {{0}}},
     {"settings_are_one_row", "restored the row", NULL, false, 1, {DO(SETTINGS)}},
@@ -172,9 +175,9 @@ static const RepairCure cures[] = {
      "made missing queues, removed rows whose task, queue or move is not there",
      NULL,
      false,
-     10,
+     14,
      {DO(FK_QUEUES), DO(FK_ATTEMPTS), DO(FK_NOTES), DO(FK_COUNTS), DO(FK_DEPENDENCIES),
-      DO(FK_SETTLE), DO(MOVES), PLAIN(CHAIN), PLAIN(NEWEST), PLAIN(ENDS)}},
+      DO(FK_SETTLE), DO(MOVES), PLAIN(CHAIN), PLAIN(NEWEST), PLAIN(ENDS), LIMITS}},
     {"dependencies_are_told_by_bits", "set the bits", NULL, false, 2, {DO(UNMET_ROWS), DO(BITS)}},
     {"needs_waited_for_are_counted",
      "counted them again",
@@ -200,7 +203,12 @@ static const RepairCure cures[] = {
      false,
      2,
      {DO(SETTLE), DO(STAMP)}},
-    {"states_are_known", "discarded the tasks", NULL, true, 2, {PLAIN(STATES), DO(NOTES_MISSING)}},
+    {"states_are_known",
+     "discarded the tasks",
+     NULL,
+     true,
+     6,
+     {PLAIN(STATES), DO(NOTES_MISSING), LIMITS}},
     {"leased_tasks_have_a_worker_and_a_lease", "ended the leases", NULL, false, 1, {DO(LEASES)}},
     {"only_leased_tasks_have_a_lease", "cleared the ends", NULL, false, 1, {DO(LEASE_ENDS)}},
     {"only_held_tasks_remember_where_from", "cleared it", NULL, false, 1, {DO(HELD_FROM)}},
@@ -245,6 +253,14 @@ static const RepairCure cures[] = {
     {"finished_tasks_are_noted", "noted them", NULL, false, 1, {DO(NOTES_MISSING)}},
     {"notes_are_of_finished_tasks", "removed the notes", NULL, false, 1, {DO(NOTES_UNTRUE)}},
     {"finished_tasks_are_counted", "counted them", NULL, false, 2, {DO(COUNTS_GONE), DO(COUNTS)}},
+    {"tasks_take_their_place", "counted the queues anew", NULL, false, 4, {LIMITS}},
+    {"places_are_taken_by_tasks", "counted the queues anew", NULL, false, 4, {LIMITS}},
+    {"limits_are_counted", "counted the queues anew", NULL, false, 4, {LIMITS}},
+    {"limits_are_those_of_their_queue", "counted the queues anew", NULL, false, 4, {LIMITS}},
+    {"partitions_are_as_their_queue_says", "counted the queues anew", NULL, false, 4, {LIMITS}},
+    {"partitions_are_counted", "counted the queues anew", NULL, false, 4, {LIMITS}},
+    {"places_are_in_partitions", "counted the queues anew", NULL, false, 4, {LIMITS}},
+    {"partitions_know_who_is_first", "counted the queues anew", NULL, false, 4, {LIMITS}},
     {"lapsed_leases", "took the leases back", repair_lapsed, false, 0, {{0}}},
 };
 #define CURES (int)(sizeof cures / sizeof cures[0])

@@ -35,12 +35,12 @@ SELECT id, task_id, from_state, to_state, at_ms, attempt, actor, reason FROM mov
 ORDER BY id;
 
 -- Each branch is one reason. A waiting task whose time has come is as good as
--- available: the next claim brings it back.
+-- available: the next claim brings it back. In a queue with limits limit_explain goes on.
 -- name: explain
 -- columns: reason detail until_ms cure
 WITH
   task AS (
-    SELECT t.*, q.paused AS is_paused, t.run_at_ms <= :now_ms AS is_due
+    SELECT t.*, q.paused AS is_paused, q.is_limited, t.run_at_ms <= :now_ms AS is_due
     FROM main.tm_task AS t
     JOIN main.tm_queue AS q ON q.name = t.queue
     WHERE t.id = :id
@@ -63,7 +63,7 @@ WITH
         ON other.queue = task.queue
         AND other.phase = 0
         AND (other.sort_key, other.sort_ms, other.id) < (-task.priority, task.run_at_ms, task.id)
-      WHERE task.state = 'available'
+      WHERE task.state = 'available' AND NOT task.is_limited
       LIMIT 1000
     )
   )
@@ -159,12 +159,13 @@ SELECT
   'start a worker for queue ' || queue
 FROM task, ahead
 WHERE NOT is_paused
+  AND NOT is_limited
   AND ((state = 'available' AND ahead.n = 0) OR (state IN ('scheduled', 'retryable') AND is_due));
 
 -- One pass over the tasks. Times are of what completed in the last hour; a wait
 -- is from when the task might have run to its last claim.
 -- name: stats
--- columns: queue paused scheduled blocked available running waiting retryable cancelling held completed cancelled discarded oldest_available_ms completed_1m completed_1h wait_p50_ms wait_p95_ms wait_p99_ms run_p50_ms run_p95_ms run_p99_ms schedules next_slot_ms
+-- columns: queue paused scheduled blocked available running waiting retryable cancelling held completed cancelled discarded oldest_available_ms completed_1m completed_1h wait_p50_ms wait_p95_ms wait_p99_ms run_p50_ms run_p95_ms run_p99_ms schedules next_slot_ms max_running partitions partitions_ready
 WITH
   done AS (
     SELECT
@@ -200,6 +201,15 @@ WITH
     SELECT queue, count(*) AS schedules, min(next_ms) AS next_slot_ms
     FROM main.tm_schedule
     WHERE paused = 0 AND next_ms IS NOT NULL
+    GROUP BY queue
+  ),
+  divided AS (
+    SELECT
+      queue,
+      count(*) AS partitions,
+      count(*) FILTER (WHERE phase = 0 OR (phase = 1 AND turn <= :now_ms)) AS partitions_ready
+    FROM main.tm_partition
+    WHERE phase IS NOT 2
     GROUP BY queue
   ),
   counted AS (
@@ -246,9 +256,13 @@ SELECT
   s.run_p95_ms,
   s.run_p99_ms,
   coalesce(p.schedules, 0),
-  p.next_slot_ms
+  p.next_slot_ms,
+  q.max_running,
+  coalesce(d.partitions, 0),
+  coalesce(d.partitions_ready, 0)
 FROM main.tm_queue AS q
 LEFT JOIN counted AS c ON c.queue = q.name
 LEFT JOIN spread AS s ON s.queue = q.name
 LEFT JOIN planned AS p ON p.queue = q.name
+LEFT JOIN divided AS d ON d.queue = q.name
 ORDER BY q.name;

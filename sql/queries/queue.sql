@@ -21,7 +21,7 @@ SELECT name FROM main.tm_queue WHERE name > :after ORDER BY name LIMIT 1;
 
 -- What a verb reads of a queue; kept with the stamp.
 -- name: queue_row
--- columns: paused history priority max_attempts lease_ms backoff_kind backoff_base_ms backoff_max_ms backoff_jitter schedule
+-- columns: paused history priority max_attempts lease_ms backoff_kind backoff_base_ms backoff_max_ms backoff_jitter is_limited is_partitioned schedule
 SELECT
   paused,
   history,
@@ -32,6 +32,8 @@ SELECT
   backoff_base_ms,
   backoff_max_ms,
   backoff_jitter,
+  is_limited,
+  is_partitioned,
   (SELECT name FROM main.tm_schedule WHERE queue = :name AND paused = 0 AND due_ms IS NOT NULL LIMIT 1)
 FROM main.tm_queue
 WHERE name = :name;

@@ -206,3 +206,15 @@ WHERE t.id NOT IN (SELECT task_id FROM main.tm_settle)
 -- name: repair_stamp
 UPDATE main.tm_setting SET stamp = random()
 WHERE id = 1 AND EXISTS (SELECT 1 FROM main.tm_settle);
+
+-- name: repair_places
+DELETE FROM main.tm_place;
+
+-- name: repair_partitions
+DELETE FROM main.tm_partition WHERE queue NOT IN (SELECT name FROM main.tm_queue WHERE is_partitioned);
+
+-- name: repair_limits_gone
+DELETE FROM main.tm_limit WHERE queue NOT IN (SELECT name FROM main.tm_queue WHERE is_limited);
+
+-- name: repair_limits
+INSERT INTO main.tm_queue_counts (queue) SELECT name FROM main.tm_queue WHERE is_limited;
