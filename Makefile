@@ -144,7 +144,7 @@ test-all: ## the same with every cell of the atomicity matrix; a quarter of an h
 	@tools/total \
 	  'base layer in C' $(BUILD)/tests/base_test \
 	  + 'static form' $(BUILD)/tests/static_test \
-	  + "suite on the system's SQLite" tools/with-sqlite system tclsh tests/run.tcl $(TESTS) \
+	  + "suite on the system's SQLite" env TM_LARGE=1 tools/with-sqlite system tclsh tests/run.tcl $(TESTS) \
 	  + 'static form on the newest SQLite' tools/with-sqlite newest $(BUILD)/tests/static_test \
 	  + 'suite on the newest SQLite' tools/with-sqlite newest tclsh tests/run.tcl $(TESTS)
 
