@@ -229,6 +229,23 @@ WHERE d.status = 0
   AND n.finished_ms IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM main.tm_settle WHERE task_id = n.id);
 
+-- A new grace_ms is for those that are asked to stop from then on.
+-- invariant: times_are_due
+SELECT 'task ' || d.task_id || ' is due at ' || quote(f.due_ms) || ' by tm_flow and at ' || quote(d.due_ms) || ' by its times'
+FROM main.tm_time_due AS d
+JOIN main.tm_flow AS f ON f.task_id = d.task_id
+JOIN main.tm_task AS t ON t.id = d.task_id
+WHERE f.stopping IS NOT d.stopping
+  OR (f.due_ms IS NULL) <> (d.due_ms IS NULL)
+  OR (t.state <> 'cancelling' AND f.due_ms <> d.due_ms);
+
+-- invariant: times_are_told_by_bits
+SELECT 'task ' || t.id || ' has times and its flow is ' || t.flow
+FROM main.tm_flow AS f
+JOIN main.tm_task AS t ON t.id = f.task_id
+WHERE (f.expires_ms IS NOT NULL OR f.timeout_ms IS NOT NULL OR f.deadline_ms IS NOT NULL)
+  AND (t.flow & 16 = 0 OR (SELECT has_times FROM main.tm_setting WHERE id = 1) = 0);
+
 -- invariant: tasks_take_their_place
 SELECT 'task ' || d.task_id || ' of queue ' || d.queue || ' is not where it counts in tm_place'
 FROM main.tm_place_due AS d

@@ -207,7 +207,8 @@ CREATE TABLE main.tm_queue (
   (rate_ms * 1000 + rate - 1) / rate
 ) VIRTUAL, interval_per_partition_us INTEGER GENERATED ALWAYS AS (
   (rate_per_partition_ms * 1000 + rate_per_partition - 1) / rate_per_partition
-) VIRTUAL,
+) VIRTUAL, grace_ms INTEGER NOT NULL DEFAULT 10000
+  CONSTRAINT queue_grace_is_in_range CHECK (grace_ms BETWEEN 0 AND 3153600000000),
   CONSTRAINT queue_is_unique PRIMARY KEY (name),
   CONSTRAINT queue_name_is_1_to_255_bytes CHECK (length(CAST(name AS BLOB)) BETWEEN 1 AND 255),
   CONSTRAINT queue_paused_is_0_or_1 CHECK (paused IN (0, 1)),
@@ -301,7 +302,8 @@ CREATE TABLE main.tm_setting (
   strict_queues INTEGER NOT NULL DEFAULT 0,
   clock_ms INTEGER,
   last_deleted_task_id INTEGER NOT NULL DEFAULT 0,
-  last_deleted_event_id INTEGER NOT NULL DEFAULT 0, stamp INTEGER NOT NULL DEFAULT 0,
+  last_deleted_event_id INTEGER NOT NULL DEFAULT 0, stamp INTEGER NOT NULL DEFAULT 0, has_times INTEGER NOT NULL DEFAULT 0
+  CONSTRAINT has_times_is_0_or_1 CHECK (has_times IN (0, 1)),
   CONSTRAINT settings_are_one_row CHECK (id = 1),
   CONSTRAINT strict_queues_is_0_or_1 CHECK (strict_queues IN (0, 1)),
   CONSTRAINT clock_is_between_1970_and_9999 CHECK (clock_ms BETWEEN 0 AND 253402300799999)
@@ -498,6 +500,8 @@ INSERT INTO main.tm_setting (id) VALUES (1);
 
 CREATE INDEX main.tm_dependency_needed ON tm_dependency (needs_id, status, task_id);
 
+CREATE INDEX main.tm_flow_due ON tm_flow (due_ms) WHERE due_ms IS NOT NULL;
+
 CREATE INDEX main.tm_flow_parent ON tm_flow (parent_id) WHERE parent_id IS NOT NULL;
 
 CREATE VIEW main.tm_inbox (
@@ -567,6 +571,27 @@ CREATE INDEX main.tm_task_live ON tm_task (queue, phase, sort_key, sort_ms) WHER
 
 CREATE VIEW main.tm_task_moved (id, flow, from_state, to_state) AS
 SELECT NULL, NULL, NULL, NULL WHERE 0;
+
+CREATE VIEW main.tm_time_due (task_id, stopping, due_ms) AS
+SELECT
+  t.id,
+  CASE WHEN t.state = 'cancelling' THEN f.stopping END,
+  CASE
+    WHEN t.state = 'completed' OR t.state = 'cancelled' OR t.state = 'discarded' THEN NULL
+    WHEN t.state = 'cancelling' THEN
+      CASE WHEN f.stopping IS NOT NULL THEN min(t.moved_ms + q.grace_ms, 253402300799999) END
+    WHEN t.state = 'running' THEN
+      coalesce(
+        min(f.deadline_ms, t.started_ms + f.timeout_ms),
+        f.deadline_ms,
+        min(t.started_ms + f.timeout_ms, 253402300799999)
+      )
+    WHEN t.attempt = 0 THEN coalesce(min(f.deadline_ms, f.expires_ms), f.deadline_ms, f.expires_ms)
+    ELSE f.deadline_ms
+  END
+FROM tm_flow AS f
+JOIN tm_task AS t ON t.id = f.task_id
+JOIN tm_queue AS q ON q.name = t.queue;
 
 CREATE TRIGGER main.tm_dependency_closes_no_cycle
 BEFORE INSERT ON tm_dependency
@@ -702,6 +727,16 @@ WHEN NEW.partition IS NOT NULL AND EXISTS (SELECT 1 FROM tm_place WHERE task_id 
 BEGIN
   INSERT INTO tm_place_left (task_id, move) VALUES (NEW.task_id, -1);
   INSERT INTO tm_task_counts (id, is_move, is_start) VALUES (NEW.task_id, 0, 0);
+END;
+
+CREATE TRIGGER main.tm_flow_with_other_times_is_due_anew
+AFTER UPDATE OF expires_ms, timeout_ms, deadline_ms ON tm_flow
+BEGIN
+  UPDATE tm_task SET flow = flow | 16 WHERE id = NEW.task_id AND flow & 16 = 0;
+  UPDATE tm_flow
+  SET due_ms = (SELECT d.due_ms FROM tm_time_due AS d WHERE d.task_id = NEW.task_id)
+  WHERE task_id = NEW.task_id;
+  UPDATE tm_setting SET has_times = 1, stamp = random() WHERE id = 1 AND has_times = 0;
 END;
 
 CREATE TRIGGER main.tm_inbox_enqueues
@@ -1678,6 +1713,16 @@ INSTEAD OF INSERT ON tm_task_moved
 WHEN NEW.flow & 186 AND NOT EXISTS (SELECT 1 FROM tm_flow WHERE task_id = NEW.id)
 BEGIN
   SELECT RAISE(ABORT, 'tm_task: flow says what has no row in tm_flow, leave it to tm_enqueue [bad_argument]');
+END;
+
+CREATE TRIGGER main.tm_task_that_moves_has_its_time
+INSTEAD OF INSERT ON tm_task_moved
+WHEN NEW.flow & 16
+BEGIN
+  UPDATE tm_flow
+  SET (stopping, due_ms) = (SELECT d.stopping, d.due_ms FROM tm_time_due AS d WHERE d.task_id = NEW.id)
+  WHERE task_id = NEW.id;
+  UPDATE tm_setting SET has_times = 1, stamp = random() WHERE id = 1 AND has_times = 0;
 END;
 
 CREATE TRIGGER main.tm_transition_stays

@@ -14,6 +14,7 @@
 #include "core/queue.h"
 #include "core/spare.h"
 #include "core/tick.h"
+#include "core/times.h"
 #include "store/schema.h"
 
 /* The look before the lock, and the claim itself, bring back at most so many each time. */
@@ -236,6 +237,34 @@ static bool claim_next(TmRun *run, const TmClaim *claim, const TmQueueRow *queue
   return claim_choose(run, claim->id ? &choice_wanted : &choice_best, claim, queue, claim->id, s);
 }
 
+/* The task chosen is too late, which upkeep had no time to see: end it, and close the row. */
+static bool claim_is_late(TmRun *run, TmStmt *s) {
+  if (!(tm_stmt_int(s, TM_C_CLAIM_PROBE_FLOW) & TM_FLOW_TIMES)) return false;
+  sqlite3_int64 id = tm_stmt_int(s, TM_C_CLAIM_PROBE_ID);
+  if (!tm_times_is_over(run, id)) return false;
+  tm_stmt_close(s);
+  tm_times_end(run, id);
+  return true;
+}
+
+/* Claim what the row shows and what comes after it, at most `limit`. */
+static sqlite3_int64 claim_all(TmRun *run, const TmClaim *claim, const TmQueueRow *queue, TmStmt *s,
+                               sqlite3_int64 limit) {
+  sqlite3_int64 claimed = 0;
+  int late = 0;
+  while (!tm_run_failed(run) && claim_has_task(s) && late < CLAIM_UPKEEP_LIMIT) {
+    if (claim_is_late(run, s)) {
+      late++;
+    } else {
+      claim_take(run, claim, queue, s);
+      if (++claimed == limit || tm_run_failed(run)) return claimed;
+    }
+    claim_next(run, claim, queue, s);
+  }
+  tm_stmt_close(s);
+  return claimed;
+}
+
 static sqlite3_int64 claim_from(TmRun *run, const TmClaim *claim, TmText name,
                                 sqlite3_int64 limit) {
   TmQueueRow queue;
@@ -245,21 +274,16 @@ static sqlite3_int64 claim_from(TmRun *run, const TmClaim *claim, TmText name,
   bool is_lapsed = tm_stmt_int(&s, TM_C_CLAIM_PROBE_IS_LAPSED) != 0;
   bool is_firing = claim_is_firing(run, &queue);
   bool is_unsettled = run->context->settings.has_unsettled;
-  bool is_other = claim->id || queue.is_limited;
+  bool has_times = run->context->settings.has_times;
+  bool is_other = claim->id || queue.is_limited || has_times;
   if (is_due || is_lapsed || is_firing || is_unsettled || is_other) {
     tm_stmt_close(&s);
     if (is_unsettled) tm_depend_settle(run, CLAIM_UPKEEP_LIMIT);
+    if (has_times) tm_times_run(run, CLAIM_UPKEEP_LIMIT);
     claim_stir(run, name, is_due, is_lapsed, is_firing);
     claim_next(run, claim, &queue, &s);
   }
-  sqlite3_int64 claimed = 0;
-  while (!tm_run_failed(run) && claim_has_task(&s)) {
-    claim_take(run, claim, &queue, &s);
-    if (++claimed == limit || tm_run_failed(run)) return claimed;
-    claim_next(run, claim, &queue, &s);
-  }
-  tm_stmt_close(&s);
-  return claimed;
+  return claim_all(run, claim, &queue, &s, limit);
 }
 
 sqlite3_int64 tm_claim_run(TmRun *run, const TmClaim *claim) {

@@ -8,6 +8,7 @@
 
 #include "core/backoff.h"
 #include "core/spare.h"
+#include "core/times.h"
 
 #define HOLDER_STATES (TM_STATE_BIT(TM_RUNNING) | TM_STATE_BIT(TM_CANCELLING))
 
@@ -59,40 +60,63 @@ static void finish_keep_error(TmRun *run, const TmTask *task, TmText error) {
   tm_stmt_write(&s, "tm_attempt");
 }
 
+/* When a failed task runs again: by the backoff where `delay_ms` is below 0. */
+static void finish_put_off(TmRun *run, TmTask *task, sqlite3_int64 delay_ms) {
+  if (delay_ms >= 0) {
+    task->run_at_ms = tm_task_time_after(run, "delay", delay_ms);
+    return;
+  }
+  delay_ms = tm_backoff_delay_ms(task->backoff_kind, task->backoff_base_ms, task->backoff_max_ms,
+                                 task->backoff_jitter, task->attempt);
+  /* A backoff is cut, never refused: the task has failed all the same. */
+  sqlite3_int64 most_ms = TM_TIME_MAX_MS - run->now_ms;
+  task->run_at_ms = run->now_ms + (delay_ms < most_ms ? delay_ms : most_ms);
+}
+
+/* `reason` is why it is not worth retrying; NULL where it may be. */
+static TmState finish_failed(TmRun *run, TmTask *task, TmText error, sqlite3_int64 delay_ms,
+                             const char *reason, TmActor actor) {
+  if (tm_run_failed(run)) return TM_STATE_COUNT;
+  finish_keep_error(run, task, error);
+  if (!reason && task->attempt >= task->max_attempts) reason = "attempts exhausted";
+  if (!reason) finish_put_off(run, task, delay_ms);
+  TmState to = reason ? TM_DISCARDED : TM_RETRYABLE;
+  tm_task_move(run, task, to, actor, reason ? tm_text_of(reason) : TM_NO_TEXT, error);
+  return to;
+}
+
+/* Past its deadline a task is not worth retrying. */
+static const char *finish_hopeless(const char *stopping) {
+  return stopping && strcmp(stopping, "deadline") == 0 ? stopping : NULL;
+}
+
 TmState tm_finish_fail(TmRun *run, sqlite3_int64 id, sqlite3_int64 token, TmText error,
                        sqlite3_int64 delay_ms, bool is_hopeless) {
   TmTask task;
   finish_load(run, id, token, &task);
   if (tm_run_failed(run)) return TM_STATE_COUNT;
-  finish_keep_error(run, &task, error);
-  TmState to = TM_RETRYABLE;
-  const char *reason = NULL;
-  if (task.state == TM_CANCELLING) {
-    to = TM_CANCELLED;
-  } else if (is_hopeless) {
-    to = TM_DISCARDED;
-    reason = "not worth retrying";
-  } else if (task.attempt >= task.max_attempts) {
-    to = TM_DISCARDED;
-    reason = "attempts exhausted";
-  } else {
-    if (delay_ms >= 0) {
-      task.run_at_ms = tm_task_time_after(run, "delay", delay_ms);
-    } else {
-      delay_ms = tm_backoff_delay_ms(task.backoff_kind, task.backoff_base_ms, task.backoff_max_ms,
-                                     task.backoff_jitter, task.attempt);
-      /* A backoff is cut, never refused: the task has failed all the same. */
-      sqlite3_int64 most_ms = TM_TIME_MAX_MS - run->now_ms;
-      task.run_at_ms = run->now_ms + (delay_ms < most_ms ? delay_ms : most_ms);
-    }
+  const char *stopping = tm_times_stopping(run, &task);
+  if (task.state == TM_CANCELLING && !stopping) {
+    finish_keep_error(run, &task, error);
+    tm_task_move(run, &task, TM_CANCELLED, TM_BY_WORKER, TM_NO_TEXT, error);
+    return TM_CANCELLED;
   }
-  tm_task_move(run, &task, to, TM_BY_WORKER, reason ? tm_text_of(reason) : TM_NO_TEXT, error);
-  return to;
+  const char *reason = finish_hopeless(stopping);
+  if (!reason && is_hopeless) reason = "not worth retrying";
+  return finish_failed(run, &task, error, delay_ms, reason, TM_BY_WORKER);
+}
+
+TmState tm_finish_time_out(TmRun *run, TmTask *task, const char *stopping) {
+  const char *reason = finish_hopeless(stopping);
+  TmText error = tm_text_of(reason ? "its deadline passed" : "timed out");
+  return finish_failed(run, task, error, -1, reason, TM_BY_OTHERS);
 }
 
 /* Give the task back with its attempt uncounted, or end it where it was asked to stop. */
 static TmState finish_give_back(TmRun *run, TmTask *task, TmState to, const char *reason) {
   if (tm_run_failed(run)) return TM_STATE_COUNT;
+  const char *stopping = tm_times_stopping(run, task);
+  if (stopping) return tm_finish_time_out(run, task, stopping);
   if (task->state == TM_CANCELLING) {
     to = TM_CANCELLED;
   } else {

@@ -14,6 +14,10 @@ void tm_finish_complete(TmRun *run, sqlite3_int64 id, sqlite3_int64 token, const
 TmState tm_finish_fail(TmRun *run, sqlite3_int64 id, sqlite3_int64 token, TmText error,
                        sqlite3_int64 delay_ms, bool is_hopeless);
 
+/* The attempt of a cancelling task that was asked to stop by its time has failed: -> retryable or
+ * discarded. Returns the new state. */
+TmState tm_finish_time_out(TmRun *run, TmTask *task, const char *stopping);
+
 /* running -> scheduled; cancelling -> cancelled; the attempt does not count. */
 TmState tm_finish_snooze(TmRun *run, sqlite3_int64 id, sqlite3_int64 token, sqlite3_int64 delay_ms);
 

@@ -7,6 +7,7 @@
 
 #include "core/depend.h"
 #include "core/limit.h"
+#include "core/times.h"
 
 static void flow_tell(TmRun *run, sqlite3_int64 id, unsigned flow, TmState from, TmState to) {
   TmStmt s;
@@ -22,6 +23,7 @@ static void flow_tell(TmRun *run, sqlite3_int64 id, unsigned flow, TmState from,
   TmProof proof = tm_stmt_proof(&s);
   tm_stmt_close(&s);
   if (flow & TM_FLOW_LIMITED) tm_limit_prove(run, id, &proof);
+  if (flow & TM_FLOW_TIMES) tm_times_prove(run, id);
 }
 
 /* Who waits for a task is told in C, because it moves others: the triggers are spared the bit. */
@@ -31,15 +33,25 @@ void tm_flow_moved(TmRun *run, sqlite3_int64 id, unsigned flow, TmState from, Tm
   if (told != flow && tm_state_kind(to) == TM_KIND_FINAL) tm_depend_ended(run, id);
 }
 
+static void flow_bind_time(TmStmt *s, int param, const char *name, const TmFlowTime *time) {
+  if (!time->is_given) return;
+  tm_stmt_bind_int(s, param, time->is_at ? time->ms : tm_task_time_after(s->run, name, time->ms));
+}
+
+static void flow_insert(TmRun *run, const TmFlow *flow, sqlite3_int64 id) {
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_FLOW_INSERT, &s);
+  tm_stmt_bind_int(&s, TM_P_FLOW_INSERT_TASK_ID, id);
+  if (flow->partition.z) tm_stmt_bind_text(&s, TM_P_FLOW_INSERT_PARTITION, flow->partition);
+  if (flow->on_failure.z) tm_stmt_bind_text(&s, TM_P_FLOW_INSERT_ON_FAILURE, flow->on_failure);
+  flow_bind_time(&s, TM_P_FLOW_INSERT_EXPIRES_MS, "expires", &flow->expires);
+  flow_bind_time(&s, TM_P_FLOW_INSERT_DEADLINE_MS, "deadline", &flow->deadline);
+  if (flow->timeout_ms) tm_stmt_bind_int(&s, TM_P_FLOW_INSERT_TIMEOUT_MS, flow->timeout_ms);
+  tm_stmt_write(&s, "tm_flow");
+}
+
 void tm_flow_born(TmRun *run, const TmFlow *flow, sqlite3_int64 id, TmState state) {
-  if (flow->bits & TM_FLOW_ROW) {
-    TmStmt s;
-    tm_stmt_open(run, TM_Q_FLOW_INSERT, &s);
-    tm_stmt_bind_int(&s, TM_P_FLOW_INSERT_TASK_ID, id);
-    if (flow->partition.z) tm_stmt_bind_text(&s, TM_P_FLOW_INSERT_PARTITION, flow->partition);
-    if (flow->on_failure.z) tm_stmt_bind_text(&s, TM_P_FLOW_INSERT_ON_FAILURE, flow->on_failure);
-    tm_stmt_write(&s, "tm_flow");
-  }
+  if (flow->bits & TM_FLOW_ROW) flow_insert(run, flow, id);
   sqlite3_int64 failed_id = flow->need_count ? tm_depend_born(run, flow, id) : 0;
   tm_flow_moved(run, id, flow->bits, TM_STATE_COUNT, state);
   if (failed_id) tm_depend_fail_born(run, id, failed_id);

@@ -27,6 +27,12 @@ typedef struct TmNeed {
   bool takes_final; /* however it ends; else it has to complete */
 } TmNeed;
 
+/* A time, or so long after the birth. */
+typedef struct TmFlowTime {
+  bool is_given, is_at;
+  sqlite3_int64 ms;
+} TmFlowTime;
+
 /* What the options ask for; checked by the face. */
 typedef struct TmFlow {
   unsigned bits; /* 0: nothing */
@@ -34,6 +40,8 @@ typedef struct TmFlow {
   const TmNeed *needs; /* in order of their ids, each once */
   int need_count;
   TmText on_failure; /* absent: cancel */
+  TmFlowTime expires, deadline;
+  sqlite3_int64 timeout_ms; /* 0: none */
 } TmFlow;
 
 /* Write what belongs to a task that was just inserted. In the atomic scope only. */

@@ -5,6 +5,7 @@
 #include "core/steer.h"
 
 #include "core/depend.h"
+#include "core/times.h"
 
 #define WAITING_STATES                                                                             \
   (TM_STATE_BIT(TM_SCHEDULED) | TM_STATE_BIT(TM_BLOCKED) | TM_STATE_BIT(TM_AVAILABLE) |            \
@@ -30,6 +31,7 @@ static bool steer_retry(TmRun *run, TmTask *task, const TmSteer *steer) {
   bool needs = (task->flow & TM_FLOW_NEEDS) && tm_state_kind(task->state) == TM_KIND_FINAL;
   task->attempt = 0;
   task->run_at_ms = run->now_ms;
+  tm_times_renew(run, task);
   steer_move(run, task, TM_AVAILABLE, tm_text_of("retried"));
   if (needs && tm_depend_rearm(run, task->id) > 0) {
     tm_task_load(run, task->id, task);
@@ -197,6 +199,8 @@ TmState tm_steer_one(TmRun *run, sqlite3_int64 id, const TmSteer *steer) {
   tm_task_need_state(run, &task, takes | steer_rules[steer->verb].there);
   if (!tm_run_failed(run) && (takes & TM_STATE_BIT(task.state))) {
     steer_rules[steer->verb].change(run, &task, steer);
+  } else if (steer->verb == TM_STEER_CANCEL) {
+    tm_times_cancel(run, &task);
   }
   return task.state;
 }

@@ -7,10 +7,12 @@
 #include "core/tick.h"
 
 #include "core/depend.h"
+#include "core/finish.h"
 #include "core/fire.h"
 #include "core/limit.h"
 #include "core/prune.h"
 #include "core/queue.h"
+#include "core/times.h"
 
 /* Ids of tasks are read in blocks, so that no statement reads an index that the
  * moves change. */
@@ -51,6 +53,12 @@ sqlite3_int64 tm_tick_promote(TmRun *run, TmText queue, sqlite3_int64 limit, TmT
 }
 
 void tm_tick_take_back(TmRun *run, TmTask *task, const char *reason, TmTick *counts) {
+  const char *stopping = tm_times_stopping(run, task);
+  if (stopping) {
+    counts->rescued++;
+    if (tm_finish_time_out(run, task, stopping) == TM_DISCARDED) counts->discarded++;
+    return;
+  }
   TmState to = TM_AVAILABLE;
   if (task->state == TM_CANCELLING) {
     to = TM_CANCELLED;
@@ -84,6 +92,11 @@ void tm_tick_run(TmRun *run, sqlite3_int64 limit, TmTick *counts) {
   int n = 0;
   sqlite3_int64 left = limit;
   if (run->context->settings.has_unsettled) left -= tm_depend_settle(run, left);
+  if (run->context->settings.has_times && left > 0) {
+    sqlite3_int64 ended = tm_times_run(run, left);
+    counts->expired += ended;
+    left -= ended;
+  }
   while (left > 0 && !tm_run_failed(run) && tm_queue_next(run, name, &n)) {
     left -= tm_fire_queue(run, (TmText){name, n}, left, counts);
     if (left > 0) left -= tm_tick_promote(run, (TmText){name, n}, left, counts);

@@ -72,9 +72,37 @@ static void enqueue_name(TmOptions *options, int i, TmText *out) {
   tm_args_check_name(options->call, options->names[i], *out);
 }
 
+/* A duration from now, or {"at_ms":...}. */
+static bool enqueue_time(TmOptions *options, int i, TmFlowTime *time) {
+  static const char *const names[] = {"at_ms"};
+  TmCall *call = options->call;
+  if (tm_run_failed(&call->run) || !options->is_given[i]) return false;
+  if (options->values[i].type != TM_JSON_OBJECT) {
+    time->is_given = tm_options_duration(options, i, 0, &time->ms);
+    return time->is_given;
+  }
+  TmOptions at;
+  tm_options_read_json(&at, call, &options->values[i], names, 1);
+  time->is_given = time->is_at = tm_options_int(&at, 0, 0, TM_TIME_MAX_MS, &time->ms);
+  if (!time->is_at && !tm_run_failed(&call->run)) {
+    tm_error_set(&call->run.error, TM_BAD_ARGUMENT,
+                 "option '%s' is {}, give a duration or {\"at_ms\":...}", options->names[i]);
+  }
+  tm_options_free(&at);
+  return time->is_given;
+}
+
+static void enqueue_times(TmOptions *options, TmFlow *flow) {
+  bool is_any = enqueue_time(options, TM_TASK_EXPIRES, &flow->expires);
+  is_any |= enqueue_time(options, TM_TASK_DEADLINE, &flow->deadline);
+  is_any |= tm_options_duration(options, TM_TASK_TIMEOUT, 1, &flow->timeout_ms);
+  if (is_any) flow->bits |= TM_FLOW_TIMES;
+}
+
 static void enqueue_flow(TmOptions *options, TmFlow *flow) {
   enqueue_name(options, TM_TASK_PARTITION, &flow->partition);
   if (flow->partition.z) flow->bits |= TM_FLOW_PARTITION;
+  enqueue_times(options, flow);
   tm_depend_options(options, TM_TASK_AFTER, TM_TASK_ON_FAILURE, flow);
 }
 

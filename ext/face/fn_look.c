@@ -60,6 +60,10 @@ static void look_slot(TmCall *call, sqlite3_int64 id, sqlite3_str *json) {
 
 static const TmJsonColumn flow_columns[] = {
     {"partition", TM_C_FLOW_ROW_PARTITION, TM_JSON_AS_PLAIN},
+    {"expires_ms", TM_C_FLOW_ROW_EXPIRES_MS, TM_JSON_AS_PLAIN},
+    {"timeout_ms", TM_C_FLOW_ROW_TIMEOUT_MS, TM_JSON_AS_PLAIN},
+    {"deadline_ms", TM_C_FLOW_ROW_DEADLINE_MS, TM_JSON_AS_PLAIN},
+    {"stopping", TM_C_FLOW_ROW_STOPPING, TM_JSON_AS_PLAIN},
     {NULL, 0, TM_JSON_AS_PLAIN},
 };
 

@@ -36,6 +36,11 @@ static int schedule_choice(TmOptions *options, int i, const char *const *words, 
 static void schedule_options(TmOptions *options, TmSchedule *schedule) {
   TmError *error = &options->call->run.error;
   tm_enqueue_options(options, &schedule->task);
+  for (int i = TM_TASK_PARTITION; i <= TM_TASK_DEADLINE; i++) {
+    if (!options->is_given[i] || options->values[i].type == TM_JSON_NULL) continue;
+    tm_error_set(error, TM_BAD_ARGUMENT, "the tasks of a schedule take no %s, leave it away",
+                 options->names[i]);
+  }
   if (options->is_given[TM_TASK_AFTER] || options->is_given[TM_TASK_ON_FAILURE]) {
     tm_error_set(error, TM_BAD_ARGUMENT,
                  "the tasks of a schedule wait for no others, leave after and on_failure away");

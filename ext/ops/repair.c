@@ -179,6 +179,8 @@ static const RepairCure cures[] = {
      {DO(FK_QUEUES), DO(FK_ATTEMPTS), DO(FK_NOTES), DO(FK_COUNTS), DO(FK_DEPENDENCIES),
       DO(FK_SETTLE), DO(MOVES), PLAIN(CHAIN), PLAIN(NEWEST), PLAIN(ENDS), LIMITS}},
     {"dependencies_are_told_by_bits", "set the bits", NULL, false, 2, {DO(UNMET_ROWS), DO(BITS)}},
+    {"times_are_due", "set when they are due", NULL, false, 1, {DO(TIMES)}},
+    {"times_are_told_by_bits", "set the bits", NULL, false, 2, {DO(TIMES_BITS), DO(TIMES_USED)}},
     {"needs_waited_for_are_counted",
      "counted them again",
      NULL,

@@ -27,6 +27,7 @@ typedef struct TmSettings {
   sqlite3_int64 task_floor;
   sqlite3_int64 event_floor;
   bool has_unsettled; /* there are rows in tm_settle */
+  bool has_times;     /* there are, or were, tasks with expires, timeout or deadline */
 } TmSettings;
 
 typedef struct TmContext {

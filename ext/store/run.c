@@ -53,6 +53,7 @@ static bool run_keep_settings(TmRun *run, const TmStmt *row) {
   settings->event_floor =
       run_floor(run, row, TM_C_RUN_BEGIN_LAST_DELETED_EVENT_ID, TM_C_RUN_BEGIN_NEWEST_EVENT_ID);
   /* Where it cannot be read, whoever wants to know shall look, and fail. */
+  settings->has_times = tm_stmt_int(row, TM_C_RUN_BEGIN_HAS_TIMES) != 0;
   settings->has_unsettled = !tm_stmt_is_null(row, TM_C_RUN_BEGIN_UNSETTLED_ID) ||
                             !tm_stmt_reads(row, TM_C_RUN_BEGIN_UNSETTLED_ID);
   settings->is_known = true;

@@ -1,13 +1,13 @@
 -- A task's place among others.
 
 -- name: flow_insert
-INSERT INTO main.tm_flow (task_id, partition, on_failure)
-VALUES (:task_id, :partition, :on_failure);
+INSERT INTO main.tm_flow (task_id, partition, on_failure, expires_ms, timeout_ms, deadline_ms)
+VALUES (:task_id, :partition, :on_failure, :expires_ms, :timeout_ms, :deadline_ms);
 
 -- What tm_get shows of it.
 -- name: flow_row
--- columns: partition
-SELECT partition FROM main.tm_flow WHERE task_id = :task_id;
+-- columns: partition expires_ms timeout_ms deadline_ms stopping
+SELECT partition, expires_ms, timeout_ms, deadline_ms, stopping FROM main.tm_flow WHERE task_id = :task_id;
 
 -- A birth (from_state is NULL) or a move: what follows from it is in triggers on this view.
 -- name: flow_moved

@@ -40,9 +40,26 @@ ORDER BY id;
 -- columns: reason detail until_ms cure
 WITH
   task AS (
-    SELECT t.*, q.paused AS is_paused, q.is_limited, t.run_at_ms <= :now_ms AS is_due
+    SELECT
+      t.*,
+      q.paused AS is_paused,
+      q.is_limited,
+      t.run_at_ms <= :now_ms AS is_due,
+      coalesce(
+        CASE
+          WHEN f.due_ms IS NULL THEN NULL
+          WHEN t.state = 'cancelling' THEN ': its ' || f.stopping || ' is over, and it has failed at '
+          WHEN f.due_ms IS f.deadline_ms THEN '; its deadline is '
+          WHEN t.state = 'running' THEN '; its timeout is over at '
+          ELSE '; it expires at '
+        END
+          || strftime('%Y-%m-%dT%H:%M:%SZ', f.due_ms / 1000, 'unixepoch')
+          || iif(f.due_ms <= :now_ms, ', which the next claim or tick sees to', ''),
+        ''
+      ) AS overdue
     FROM main.tm_task AS t
     JOIN main.tm_queue AS q ON q.name = t.queue
+    LEFT JOIN main.tm_flow AS f ON f.task_id = t.id
     WHERE t.id = :id
   ),
   needs (id, needs, state) AS (
@@ -79,7 +96,8 @@ SELECT
   CASE state
     WHEN 'scheduled' THEN 'its time has not come'
     ELSE 'attempt ' || attempt || ' of ' || max_attempts || ' failed: ' || coalesce(error, 'no error was given')
-  END,
+  END
+    || overdue,
   run_at_ms,
   'wait, or SELECT tm_retry(' || id || ')'
 FROM task
@@ -92,7 +110,7 @@ UNION ALL
 SELECT
   'blocked',
   'waits for task ' || needs.id || iif(needs.needs = 'final', ' to end', ' to complete') || ', which is ' || needs.state,
-  NULL,
+  (SELECT due_ms FROM main.tm_flow WHERE task_id = :id),
   'SELECT * FROM tm_explain(' || needs.id || ')'
 FROM needs
 UNION ALL
@@ -111,7 +129,8 @@ SELECT
     WHEN lease_until_ms <= :now_ms THEN 'the lease of ' || worker || ' has lapsed'
     WHEN state = 'running' THEN worker || ' works on it, attempt ' || attempt || ' of ' || max_attempts
     ELSE worker || ' was asked to stop'
-  END,
+  END
+    || overdue,
   lease_until_ms,
   CASE
     WHEN lease_until_ms <= :now_ms THEN 'the next claim or SELECT tm_tick() takes it back'
@@ -121,7 +140,7 @@ SELECT
 FROM task
 WHERE state IN ('running', 'cancelling')
 UNION ALL
-SELECT 'held', 'was set aside', NULL, 'SELECT tm_unhold(' || id || ')'
+SELECT 'held', 'was set aside' || overdue, NULL, 'SELECT tm_unhold(' || id || ')'
 FROM task
 WHERE state = 'held'
 UNION ALL
@@ -146,7 +165,7 @@ WHERE is_paused AND state NOT IN ('running', 'cancelling', 'completed', 'cancell
 UNION ALL
 SELECT
   'behind',
-  iif(ahead.n = 1000, 'at least 1000', ahead.n) || iif(ahead.n = 1, ' task is', ' tasks are') || ' ahead of it',
+  iif(ahead.n = 1000, 'at least 1000', ahead.n) || iif(ahead.n = 1, ' task is', ' tasks are') || ' ahead of it' || overdue,
   NULL,
   'add workers, or raise its priority'
 FROM task, ahead
@@ -154,7 +173,7 @@ WHERE state = 'available' AND NOT is_paused AND ahead.n > 0
 UNION ALL
 SELECT
   'ready',
-  iif(state = 'available', 'the next claim of its queue gets it', 'its time has come, the next claim of its queue brings it back'),
+  iif(state = 'available', 'the next claim of its queue gets it', 'its time has come, the next claim of its queue brings it back') || overdue,
   NULL,
   'start a worker for queue ' || queue
 FROM task, ahead

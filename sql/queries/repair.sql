@@ -207,6 +207,34 @@ WHERE t.id NOT IN (SELECT task_id FROM main.tm_settle)
 UPDATE main.tm_setting SET stamp = random()
 WHERE id = 1 AND EXISTS (SELECT 1 FROM main.tm_settle);
 
+-- name: repair_times
+UPDATE main.tm_flow
+SET (stopping, due_ms) = (SELECT d.stopping, d.due_ms FROM main.tm_time_due AS d WHERE d.task_id = tm_flow.task_id)
+WHERE task_id IN (
+  SELECT d.task_id
+  FROM main.tm_time_due AS d
+  JOIN main.tm_flow AS f ON f.task_id = d.task_id
+  WHERE f.stopping IS NOT d.stopping OR f.due_ms IS NOT d.due_ms
+);
+
+-- name: repair_times_bits
+UPDATE main.tm_task
+SET flow = flow | 16
+WHERE flow & 16 = 0
+  AND id IN (
+    SELECT task_id FROM main.tm_flow
+    WHERE expires_ms IS NOT NULL OR timeout_ms IS NOT NULL OR deadline_ms IS NOT NULL
+  );
+
+-- name: repair_times_used
+UPDATE main.tm_setting SET has_times = 1, stamp = random()
+WHERE id = 1
+  AND has_times = 0
+  AND EXISTS (
+    SELECT 1 FROM main.tm_flow
+    WHERE expires_ms IS NOT NULL OR timeout_ms IS NOT NULL OR deadline_ms IS NOT NULL
+  );
+
 -- name: repair_places
 DELETE FROM main.tm_place;
 

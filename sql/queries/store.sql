@@ -16,7 +16,7 @@ INSERT INTO main.tm_command (verb) SELECT :step;
 -- The beginning of every verb that does not read its task or its queue first. What
 -- those read begins with the same two columns, and the rest is kept with the stamp.
 -- name: run_begin
--- columns: stamp clock_ms version strict_queues last_deleted_task_id last_deleted_event_id newest_task_id newest_event_id unsettled_id
+-- columns: stamp clock_ms version strict_queues last_deleted_task_id last_deleted_event_id newest_task_id newest_event_id unsettled_id has_times
 SELECT
   stamp,
   clock_ms,
@@ -26,7 +26,8 @@ SELECT
   last_deleted_event_id,
   (SELECT max(id) FROM main.tm_task),
   (SELECT max(id) FROM main.tm_event),
-  (SELECT task_id FROM main.tm_settle LIMIT 1)
+  (SELECT task_id FROM main.tm_settle LIMIT 1),
+  has_times
 FROM main.tm_setting
 WHERE id = 1;
 

@@ -99,6 +99,20 @@ proc ::matrix::chained_sql {} {
   }
 }
 
+# Of `two`: 1 may be claimed, 2 has expired, 3 ran for too long, 4 has had its grace, 5 is in it; 6 expired before.
+proc ::matrix::timed_sql {} {
+  return {
+    SELECT tm_clock_set(1700000000000);
+    INSERT INTO tm_queue (name, backoff_kind, backoff_jitter, lease_ms, grace_ms) VALUES ('two', 'fixed', 0, 3600000, 5000);
+    SELECT tm_enqueue('two', 'available', '{"expires":900,"timeout":60,"deadline":9000}');
+    SELECT tm_enqueue('two', 'expired', '{"expires":99,"held":true}');
+    SELECT tm_enqueue('two', 'long', '{"timeout":99,"priority":3}'), tm_enqueue('two', 'stopped', '{"timeout":94,"priority":2}');
+    SELECT tm_enqueue('two', 'stopping', '{"timeout":97,"priority":1}'), tm_enqueue('two', 'gone', '{"expires":1,"held":true}');
+    SELECT tm_claim('two', 'w', '{"count":3}');
+    SELECT tm_clock_advance(94), tm_tick(), tm_clock_advance(3), tm_tick(), tm_clock_advance(2);
+  }
+}
+
 # The application's own tables, and what stands in its way.
 proc ::matrix::application_sql {} {
   return {
@@ -117,7 +131,7 @@ proc ::matrix::application_sql {} {
 }
 
 # `tasks`, `plans`, `kept` and `broken` have the newest schema, `plans` schedules too, `kept` limits of its queue `work`
-# for what is finished, `chained` tasks that wait for others, `noted` one of them ended by hand, `broken` a history out of order; `first` has version 1 of it, `bare` none. Pages are short, so that
+# for what is finished, `chained` tasks that wait for others, `noted` one of them ended by hand, `timed` tasks with times, `broken` a history out of order; `first` has version 1 of it, `bare` none. Pages are short, so that
 # what a verb writes needs new ones.
 proc ::matrix::make_databases {} {
   variable folder
@@ -125,13 +139,14 @@ proc ::matrix::make_databases {} {
   if {$folder ne {}} return
   set folder $::harness::scratch/matrix
   file mkdir $folder
-  foreach name {tasks plans kept chained noted broken first bare} {
+  foreach name {tasks timed plans kept chained noted broken first bare} {
     sqlite3 ::make $folder/$name
     ::harness::load_extension make
     ::make eval "PRAGMA page_size = 512; PRAGMA journal_mode = $journal"
     if {$name ne "bare"} { ::make eval {INSERT INTO tm_command (verb) VALUES ('init')} }
     if {$name in {tasks kept broken}} { ::make eval [tasks_sql] }
     if {$name eq "plans"} { ::make eval [plans_sql] }
+    if {$name eq "timed"} { ::make eval [timed_sql] }
     if {$name eq "kept"} { ::make eval [kept_sql] }
     if {$name in {chained noted}} { ::make eval [chained_sql] }
     if {$name eq "noted"} { ::make eval {UPDATE tm_task SET state = 'completed' WHERE id = 2} }
