@@ -321,3 +321,36 @@ WHERE p.head_id IS NOT x.task_id
   OR p.line_key IS NOT x.line_key
   OR p.line_ms IS NOT x.line_ms
   OR (p.head_open AND (p.sort_key IS NOT x.sort_key OR p.sort_ms IS NOT x.sort_ms));
+
+-- invariant: unique_tasks_have_a_key
+SELECT 'task ' || t.id || ' is unique by its flow and has no row in tm_unique'
+FROM main.tm_task AS t
+LEFT JOIN main.tm_unique AS u ON u.task_id = t.id AND u.is_orphan = 0
+WHERE t.flow & 1 AND u.task_id IS NULL;
+
+-- But for a window that outlives its task.
+-- invariant: keys_are_of_unique_tasks
+SELECT 'tm_unique has a key of task ' || u.task_id || iif(t.id IS NULL, ', which is not there', ', which is not unique by its flow')
+FROM main.tm_unique AS u
+LEFT JOIN main.tm_task AS t ON t.id = u.task_id
+WHERE iif(u.is_orphan, t.id IS NOT NULL, t.id IS NULL OR t.flow & 1 = 0);
+
+-- Under queued a task that was claimed has let go, until it is retried.
+-- invariant: keys_are_held_while_they_should
+SELECT 'task ' || t.id || ' is ' || t.state || ' and its key, for ' || u.scope || ', is ' || iif(u.is_held, 'held', 'not held')
+FROM main.tm_unique AS u
+JOIN main.tm_task AS t ON t.id = u.task_id
+WHERE u.scope <> 'all'
+  AND CASE
+    WHEN t.finished_ms IS NOT NULL THEN u.is_held
+    WHEN u.scope = 'incomplete' OR t.token = 0 THEN NOT u.is_held
+    ELSE u.is_held AND t.state IN ('running', 'cancelling', 'waiting')
+  END;
+
+-- The index holds it; this sees an index that is damaged or gone.
+-- invariant: keys_are_held_once
+SELECT 'the key ' || substr(key, 1, 100) || ' is held by ' || count(*) || ' tasks'
+FROM main.tm_unique NOT INDEXED
+WHERE is_held
+GROUP BY key
+HAVING count(*) > 1;

@@ -491,6 +491,10 @@ sqlite3_int64 tm_depend_rearm(TmRun *run, sqlite3_int64 id) {
   return depend_unmet(run, id);
 }
 
+bool tm_depend_has(TmRun *run, sqlite3_int64 id, sqlite3_int64 needs_id) {
+  return depend_edge(run, id, needs_id).is_there;
+}
+
 sqlite3_int64 tm_depend_dependant(TmRun *run, sqlite3_int64 id, TmState *state) {
   TmStmt s;
   tm_stmt_open(run, TM_Q_DEPEND_DEPENDANT, &s);

@@ -54,6 +54,9 @@ sqlite3_int64 tm_depend_settle(TmRun *run, sqlite3_int64 limit);
  * Returns how many it waits for. */
 sqlite3_int64 tm_depend_rearm(TmRun *run, sqlite3_int64 id);
 
+/* Whether the task waits, or waited, for that one. */
+bool tm_depend_has(TmRun *run, sqlite3_int64 id, sqlite3_int64 needs_id);
+
 /* A task that is not finished and needs this one; 0: none. */
 sqlite3_int64 tm_depend_dependant(TmRun *run, sqlite3_int64 id, TmState *state);
 

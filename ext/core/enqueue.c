@@ -12,27 +12,19 @@
 #include "core/queue.h"
 #include "core/spare.h"
 #include "core/state.h"
+#include "core/unique.h"
 
-/* What the caller and the queue say together. */
-typedef struct Birth {
-  TmState state;
-  sqlite3_int64 priority;
-  sqlite3_int64 run_at_ms;
-  sqlite3_int64 max_attempts;
-} Birth;
-
-static Birth enqueue_birth(TmRun *run, const TmEnqueue *task, const TmQueueRow *queue) {
-  Birth birth;
+TmBirth tm_enqueue_birth(TmRun *run, const TmEnqueue *task, const TmQueueRow *queue) {
+  TmBirth birth;
   birth.priority = task->has_priority ? task->priority : queue->priority;
   birth.max_attempts = task->has_max_attempts ? task->max_attempts : queue->max_attempts;
   birth.run_at_ms =
       task->has_run_at ? task->run_at_ms : tm_task_time_after(run, "delay", task->delay_ms);
   birth.state = birth.run_at_ms > run->now_ms ? TM_SCHEDULED : TM_AVAILABLE;
-  if (task->flow.need_count && tm_depend_blocks(run, &task->flow)) birth.state = TM_BLOCKED;
   return birth;
 }
 
-static void enqueue_bind(TmStmt *s, const TmEnqueue *task, const Birth *birth) {
+static void enqueue_bind(TmStmt *s, const TmEnqueue *task, const TmBirth *birth) {
   const TmSettings *settings = &s->run->context->settings;
   if (settings->task_floor != TM_NO_FLOOR) {
     tm_stmt_bind_int(s, TM_P_ENQUEUE_INSERT_FLOOR, settings->task_floor);
@@ -74,14 +66,16 @@ typedef enum Outcome { DONE, QUEUE_MISSING, STALE, TOO_MUCH } Outcome;
 
 /* One try. STALE: the settings were changed since they were read, TOO_MUCH: it takes the scope; in
  * both nothing was written. */
-static Outcome enqueue_try(TmRun *run, const TmEnqueue *task, bool is_in_scope) {
+static Outcome enqueue_try(TmRun *run, const TmEnqueue *task, const TmUniqueKey *key,
+                           bool is_in_scope) {
   tm_run_begin_unread(run);
   const TmQueueRow *queue = tm_queue_find(run, task->queue);
   if (!queue) return tm_run_failed(run) ? DONE : QUEUE_MISSING;
   if (queue->is_partitioned && !is_in_scope) return TOO_MUCH;
   TmFlow flow = task->flow;
   if (queue->is_partitioned) flow.bits |= TM_FLOW_LIMITED;
-  Birth birth = enqueue_birth(run, task, queue);
+  TmBirth birth = tm_enqueue_birth(run, task, queue);
+  if (flow.need_count && tm_depend_blocks(run, &flow)) birth.state = TM_BLOCKED;
   sqlite3_int64 before = sqlite3_total_changes64(run->context->db);
   TmStmt s;
   tm_stmt_open(run, TM_Q_ENQUEUE_INSERT, &s);
@@ -100,21 +94,32 @@ static Outcome enqueue_try(TmRun *run, const TmEnqueue *task, bool is_in_scope) 
   if (tm_run_failed(run)) return DONE;
   if (is_untouched || sqlite3_changes(run->context->db) != 1) tm_run_dropped(run, "tm_task");
   run->task_id = sqlite3_last_insert_rowid(run->context->db);
+  if (flow.bits & TM_FLOW_UNIQUE) tm_unique_take(run, &flow.unique, key);
   if (flow.bits) tm_flow_born(run, &flow, run->task_id, task->is_held ? TM_HELD : birth.state);
   return DONE;
 }
 
-bool tm_enqueue_run(TmRun *run, const TmEnqueue *task, bool is_in_scope) {
-  if (task->flow.bits && !is_in_scope) return false;
+static bool enqueue_insert(TmRun *run, const TmEnqueue *task, const TmUniqueKey *key,
+                           bool is_in_scope) {
   if (is_in_scope) tm_queue_need(run, task->queue);
-  Outcome outcome = enqueue_try(run, task, is_in_scope);
+  Outcome outcome = enqueue_try(run, task, key, is_in_scope);
   if (outcome == STALE || (outcome == QUEUE_MISSING && !is_in_scope && run->has_begun)) {
     /* What the connection knew did not hold, or may not: read it, and try once more. */
     tm_run_begin_stale(run);
     tm_run_begin(run);
-    outcome = enqueue_try(run, task, is_in_scope);
+    outcome = enqueue_try(run, task, key, is_in_scope);
   }
   if (outcome == DONE) return true;
   if (is_in_scope) tm_run_dropped(run, "tm_queue or tm_setting");
   return is_in_scope;
+}
+
+bool tm_enqueue_run(TmRun *run, const TmEnqueue *task, bool is_in_scope) {
+  if (task->flow.bits == 0) return enqueue_insert(run, task, NULL, is_in_scope);
+  if (!is_in_scope) return false;
+  TmUniqueKey key = {0};
+  bool is_unique = (task->flow.bits & TM_FLOW_UNIQUE) != 0;
+  if (!is_unique || !tm_unique_find(run, task, &key)) enqueue_insert(run, task, &key, true);
+  sqlite3_free(key.text);
+  return true;
 }

@@ -25,9 +25,21 @@ typedef struct TmEnqueue {
   TmFlow flow;
 } TmEnqueue;
 
+/* What the options and the queue say together. */
+typedef struct TmBirth {
+  TmState state;
+  sqlite3_int64 priority;
+  sqlite3_int64 run_at_ms;
+  sqlite3_int64 max_attempts;
+} TmBirth;
+
+struct TmQueueRow;
+TmBirth tm_enqueue_birth(TmRun *run, const TmEnqueue *task, const struct TmQueueRow *queue);
+
 /* Insert the task. False, with no error and nothing written, where that takes more than one
  * statement (the queue is new or has partitions, or the task has flow) and `is_in_scope` is not
- * set: call again inside the atomic scope, with it set. run->task_id is the id. */
+ * set: call again inside the atomic scope, with it set. run->task_id is the id; where the task is
+ * unique and another holds its key that one's, and run->is_duplicate is set. */
 bool tm_enqueue_run(TmRun *run, const TmEnqueue *task, bool is_in_scope);
 
 #endif

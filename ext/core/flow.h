@@ -26,6 +26,30 @@ typedef struct TmNeed {
   sqlite3_int64 id;
   bool takes_final; /* however it ends; else it has to complete */
 } TmNeed;
+/* What the key of a unique task is made of, beside a text. */
+enum { TM_UNIQUE_QUEUE = 1, TM_UNIQUE_KIND = 2, TM_UNIQUE_PAYLOAD = 4, TM_UNIQUE_PARTITION = 8 };
+
+/* How long a key is held, and what becomes of an enqueue that finds it held; core/unique.c. */
+typedef enum TmUniqueScope {
+  TM_UNIQUE_INCOMPLETE, /* until the task is final */
+  TM_UNIQUE_QUEUED,     /* until it is claimed */
+  TM_UNIQUE_ALL         /* as long as the row exists, or the window lasts */
+} TmUniqueScope;
+
+typedef enum TmOnConflict {
+  TM_CONFLICT_IGNORE,
+  TM_CONFLICT_ERROR,
+  TM_CONFLICT_REPLACE,
+  TM_CONFLICT_RESCHEDULE
+} TmOnConflict;
+
+typedef struct TmUnique {
+  TmText key;      /* absent: of the fields alone */
+  unsigned fields; /* TM_UNIQUE_ bits */
+  TmUniqueScope scope;
+  sqlite3_int64 period_ms; /* 0: no window */
+  TmOnConflict on_conflict;
+} TmUnique;
 
 /* A time, or so long after the birth. */
 typedef struct TmFlowTime {
@@ -42,10 +66,15 @@ typedef struct TmFlow {
   TmText on_failure; /* absent: cancel */
   TmFlowTime expires, deadline;
   sqlite3_int64 timeout_ms; /* 0: none */
+  TmUnique unique;          /* where TM_FLOW_UNIQUE */
 } TmFlow;
 
 /* Write what belongs to a task that was just inserted. In the atomic scope only. */
 void tm_flow_born(TmRun *run, const TmFlow *flow, sqlite3_int64 id, TmState state);
+
+/* A waiting task that is replaced gets other times, or none; a row of tm_flow, and the bit with it,
+ * where it has none. Returns its bits. */
+unsigned tm_flow_set_times(TmRun *run, const TmFlow *flow, sqlite3_int64 id, unsigned bits);
 
 /* Tell of a move that was written; `from` is TM_STATE_COUNT for a birth. */
 void tm_flow_moved(TmRun *run, sqlite3_int64 id, unsigned flow, TmState from, TmState to);

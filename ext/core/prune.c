@@ -9,6 +9,7 @@
 
 #include "core/queue.h"
 #include "core/steer.h"
+#include "core/unique.h"
 
 #define PRUNE_BLOCK    64
 #define PRUNE_RETRY_MS 3600000LL
@@ -366,6 +367,7 @@ sqlite3_int64 tm_prune_run(TmRun *run, TmText queue, sqlite3_int64 limit, bool t
   /* What the caller has left unresolved hides what a delete would break. */
   if (tm_run_failed(run) || prune_has_deferred(run)) return 0;
   prune_walk(run, limit * WALK_TASKS_FOR_EACH);
+  tm_unique_forget(run, limit);
   if (queue.z) {
     prune_queue(run, queue, &round);
   } else {

@@ -6,6 +6,7 @@
 
 #include "core/depend.h"
 #include "core/times.h"
+#include "core/unique.h"
 
 #define WAITING_STATES                                                                             \
   (TM_STATE_BIT(TM_SCHEDULED) | TM_STATE_BIT(TM_BLOCKED) | TM_STATE_BIT(TM_AVAILABLE) |            \
@@ -27,8 +28,10 @@ static bool steer_cancel(TmRun *run, TmTask *task, const TmSteer *steer) {
 
 /* A finished task waits again for what it needs and has been retried too. */
 static bool steer_retry(TmRun *run, TmTask *task, const TmSteer *steer) {
-  (void)steer;
-  bool needs = (task->flow & TM_FLOW_NEEDS) && tm_state_kind(task->state) == TM_KIND_FINAL;
+  bool is_final = tm_state_kind(task->state) == TM_KIND_FINAL;
+  bool takes_key = (task->flow & TM_FLOW_UNIQUE) && is_final;
+  if (takes_key && !tm_unique_is_free(run, task, steer->is_many)) return false;
+  bool needs = (task->flow & TM_FLOW_NEEDS) && is_final;
   task->attempt = 0;
   task->run_at_ms = run->now_ms;
   tm_times_renew(run, task);
@@ -68,19 +71,25 @@ static sqlite3_int64 steer_time(TmRun *run, TmWhen when) {
   return when.is_time ? when.ms : tm_task_time_after(run, "delay", when.ms);
 }
 
-static bool steer_reschedule(TmRun *run, TmTask *task, const TmSteer *steer) {
+bool tm_steer_set_time(TmRun *run, TmTask *task, sqlite3_int64 run_at_ms, const char *reason) {
   sqlite3_int64 before_ms = task->run_at_ms;
-  task->run_at_ms = steer_time(run, steer->when);
+  task->run_at_ms = run_at_ms;
   TmState to = task->state;
-  if (task->run_at_ms <= run->now_ms) {
+  if (to == TM_HELD || to == TM_BLOCKED) {
+    /* Its state waits for something else than a time. */
+  } else if (task->run_at_ms <= run->now_ms) {
     to = TM_AVAILABLE;
   } else if (to == TM_AVAILABLE) {
     to = TM_SCHEDULED;
   }
-  if (to != task->state) return steer_move(run, task, to, tm_text_of("rescheduled"));
+  if (to != task->state) return steer_move(run, task, to, tm_text_of(reason));
   if (task->run_at_ms == before_ms) return false;
   tm_task_set_run_at(run, task);
   return true;
+}
+
+static bool steer_reschedule(TmRun *run, TmTask *task, const TmSteer *steer) {
+  return tm_steer_set_time(run, task, steer_time(run, steer->when), "rescheduled");
 }
 
 /* What there is of a task, before and after its delete. */
@@ -149,6 +158,7 @@ static bool steer_delete(TmRun *run, TmTask *task, const TmSteer *steer) {
   if (tm_run_failed(run) || steer_is_needed(run, task, steer->if_needed)) return false;
   Leftover before = steer_leftover(run, task);
   if (!before.is_readable) tm_run_unreadable(run, "tm_task, tm_event or tm_attempt");
+  if (task->flow & TM_FLOW_UNIQUE) tm_unique_need_reads(run);
   steer_delete_history(run, task);
   TmStmt s;
   tm_stmt_open(run, TM_Q_TASK_DELETE, &s);
@@ -229,6 +239,7 @@ static bool steer_found(TmRun *run, sqlite3_int64 id, TmStateSet states, const T
 sqlite3_int64 tm_steer_where(TmRun *run, const TmFilter *filter, const TmSteer *steer) {
   tm_run_begin(run);
   TmSteer each = *steer;
+  each.is_many = true;
   each.takes_completed =
       each.verb == TM_STEER_RETRY && (filter->states & TM_STATE_BIT(TM_COMPLETED)) != 0;
   each.if_needed = TM_NEEDED_IS_LEFT;

@@ -36,7 +36,13 @@ typedef struct TmSteer {
   bool takes_completed; /* of a retry */
   TmWhen when;          /* of a reschedule */
   TmIfNeeded if_needed; /* of a delete */
+  bool is_many;         /* one of many: what cannot be changed is left alone, without an error */
 } TmSteer;
+
+/* Give a waiting task another time, and the state that goes with it: a time that has come makes
+ * it available, one to come makes an available one scheduled; held and blocked ones stay what
+ * they are. False where it had that time already. */
+bool tm_steer_set_time(TmRun *run, TmTask *task, sqlite3_int64 run_at_ms, const char *reason);
 
 /* One task, which has to be in a state that the verb takes. Returns the new state. */
 TmState tm_steer_one(TmRun *run, sqlite3_int64 id, const TmSteer *steer);

@@ -5,6 +5,7 @@
 #include "face/fn_enqueue.h"
 
 #include "face/fn_depend.h"
+#include "face/fn_unique.h"
 #include "face/verbs.h"
 
 static const char *const option_names[TM_TASK_OPTIONS] = {TM_TASK_OPTION_NAMES};
@@ -104,6 +105,7 @@ static void enqueue_flow(TmOptions *options, TmFlow *flow) {
   if (flow->partition.z) flow->bits |= TM_FLOW_PARTITION;
   enqueue_times(options, flow);
   tm_depend_options(options, TM_TASK_AFTER, TM_TASK_ON_FAILURE, flow);
+  if (tm_unique_options(options, TM_TASK_UNIQUE, &flow->unique)) flow->bits |= TM_FLOW_UNIQUE;
 }
 
 void tm_enqueue_options(TmOptions *options, TmEnqueue *task) {
@@ -135,6 +137,8 @@ void fn_enqueue(TmCall *call) {
   }
   if (!tm_run_failed(&call->run)) {
     call->wants_scope = !tm_enqueue_run(&call->run, &task, call->is_in_scope);
+    bool is_done = !call->wants_scope && !tm_run_failed(&call->run);
+    if (is_done) call->context->was_duplicate = call->run.is_duplicate;
     tm_call_result_int(call, call->run.task_id);
   }
   tm_options_free(&options);

@@ -25,11 +25,13 @@ enum {
   TM_TASK_DEADLINE,
   TM_TASK_AFTER,
   TM_TASK_ON_FAILURE,
+  TM_TASK_UNIQUE,
   TM_TASK_OPTIONS
 };
 #define TM_TASK_OPTION_NAMES                                                                       \
   "priority", "delay", "run_at_ms", "max_attempts", "backoff", "lease", "kind", "tags",            \
-      "metadata", "held", "partition", "expires", "timeout", "deadline", "after", "on_failure"
+      "metadata", "held", "partition", "expires", "timeout", "deadline", "after", "on_failure",    \
+      "unique"
 
 /* Read them, checked; texts live as long as the options. */
 void tm_enqueue_options(TmOptions *options, TmEnqueue *task);

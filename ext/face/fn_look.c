@@ -76,6 +76,25 @@ static void look_flow(TmCall *call, sqlite3_int64 id, sqlite3_str *json) {
   tm_stmt_close(&s);
 }
 
+static const TmJsonColumn unique_columns[] = {
+    {"key", TM_C_UNIQUE_ROW_KEY, TM_JSON_AS_PLAIN},
+    {"scope", TM_C_UNIQUE_ROW_SCOPE, TM_JSON_AS_PLAIN},
+    {"until_ms", TM_C_UNIQUE_ROW_UNTIL_MS, TM_JSON_AS_PLAIN},
+    {"held", TM_C_UNIQUE_ROW_IS_HELD, TM_JSON_AS_PLAIN},
+    {NULL, 0, TM_JSON_AS_PLAIN},
+};
+
+static void look_unique(TmCall *call, sqlite3_int64 id, sqlite3_str *json) {
+  TmStmt s;
+  tm_stmt_open(&call->run, TM_Q_UNIQUE_ROW, &s);
+  tm_stmt_bind_int(&s, TM_P_UNIQUE_ROW_TASK_ID, id);
+  if (tm_stmt_row(&s)) {
+    sqlite3_str_appendall(json, ",\"unique\":");
+    tm_json_row_write(json, &s, unique_columns, false);
+  }
+  tm_stmt_close(&s);
+}
+
 static void look_errors(TmCall *call, sqlite3_int64 id, sqlite3_str *json) {
   TmStmt s;
   tm_stmt_open(&call->run, TM_Q_TASK_ERRORS, &s);
@@ -102,6 +121,7 @@ void fn_get(TmCall *call) {
   if (is_there) look_slot(call, id, json);
   if (is_there) look_flow(call, id, json);
   if (is_there) tm_depend_show(call, id, json);
+  if (is_there) look_unique(call, id, json);
   if (is_there) look_errors(call, id, json);
   if (is_there && !tm_run_failed(&call->run)) {
     tm_call_result_json(call, json);

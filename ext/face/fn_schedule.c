@@ -49,6 +49,10 @@ static void schedule_options(TmOptions *options, TmSchedule *schedule) {
     tm_error_set(error, TM_BAD_ARGUMENT,
                  "the time of a slot is its task's run_at_ms, give delay to move it");
   }
+  if (schedule->task.flow.bits & TM_FLOW_UNIQUE) {
+    tm_error_set(error, TM_BAD_ARGUMENT,
+                 "unique is not an option of a schedule, overlap says what becomes of a slot");
+  }
   if (tm_options_text(options, OPT_ZONE, &schedule->zone) && schedule->zone.z &&
       memchr(schedule->zone.z, 0, (size_t)schedule->zone.n)) {
     tm_error_set(error, TM_BAD_ARGUMENT, "zone has a NUL inside, give an IANA name");

@@ -48,9 +48,12 @@ const TmVerb tm_verbs[] = {
          "longest that one attempt may run; see Times), `after` (an id, or "
          "`{\"id\":...,\"on\":\"completed|final\"}`, or an array "
          "of them, 10000 at most: the task is blocked until all have ended so), `on_failure` (with "
-         "after, for one that ends otherwise: `cancel`, the default, `hold` or `ignore`). What is "
-         "left out comes from the queue's "
-         "row."),
+         "after, for one that ends otherwise: `cancel`, the default, `hold` or `ignore`), `unique` "
+         "(a text, or an object; see Unique tasks). What is left out comes from the queue's row."),
+    /* Innocuous: like changes(), it tells of the connection and reads nothing. */
+    VERB(was_duplicate, 0, 0, READS | SETUP | PURE, NULL, "", "1 or 0",
+         "Whether the last tm_enqueue of this connection that did not fail found a task that holds "
+         "its unique key, and so made none. Not of tm_inbox."),
     VERB(claim, 2, 3, JSON, fn_claim_is_idle, "queue, worker [, options]",
          "JSON object of the task, NULL when there is none; with `count`, a JSON array",
          "The best available task becomes running, leased to the worker: priority (higher first), "
@@ -102,10 +105,12 @@ const TmVerb tm_verbs[] = {
     VERB(inputs, 1, 1, READS | JSON, NULL, "id", "JSON array, or NULL",
          "What the task waits, or waited, for, in the order of the ids: an object for each, `id, "
          "kind, state, result, error`."),
-    VERB(get, 1, 1, READS | JSON, NULL, "id", "JSON, or NULL",
-         "The task with its payload, result and the errors of its attempts; `schedule` and "
-         "`slot_ms` where a schedule made it; `partition`, `after` and what else there is of its "
-         "place among others."),
+    VERB(
+        get, 1, 1, READS | JSON, NULL, "id", "JSON, or NULL",
+        "The task with its payload, result and the errors of its attempts; `schedule` and "
+        "`slot_ms` where a schedule made it; `partition`, `unique`, `after` and what else there is "
+        "of its "
+        "place among others."),
 
     /* Many tasks at once. */
     VERB(cancel_where, 1, 2, WRITES, NULL, "filter [, reason]", "count of tasks changed",

@@ -19,6 +19,8 @@ void fn_enqueue(TmCall *call);
 /* fn_depend.c */
 void fn_depend(TmCall *call);
 void fn_inputs(TmCall *call);
+/* fn_unique.c */
+void fn_was_duplicate(TmCall *call);
 
 /* fn_claim.c */
 void fn_claim(TmCall *call);

@@ -4,6 +4,12 @@
 INSERT INTO main.tm_flow (task_id, partition, on_failure, expires_ms, timeout_ms, deadline_ms)
 VALUES (:task_id, :partition, :on_failure, :expires_ms, :timeout_ms, :deadline_ms);
 
+-- Whoever is replaced gets other times; a trigger works out when the next is over.
+-- name: flow_times
+UPDATE main.tm_flow
+SET expires_ms = :expires_ms, deadline_ms = :deadline_ms, timeout_ms = :timeout_ms
+WHERE task_id = :task_id;
+
 -- What tm_get shows of it.
 -- name: flow_row
 -- columns: partition expires_ms timeout_ms deadline_ms stopping
@@ -11,5 +17,10 @@ SELECT partition, expires_ms, timeout_ms, deadline_ms, stopping FROM main.tm_flo
 
 -- A birth (from_state is NULL) or a move: what follows from it is in triggers on this view.
 -- name: flow_moved
+INSERT INTO main.tm_task_moved (id, flow, from_state, to_state)
+VALUES (:id, :flow, :from_state, :to_state);
+
+-- The same, with the same parameters, for a task of a queue with limits.
+-- name: flow_moved_limited
 INSERT INTO main.tm_task_moved (id, flow, from_state, to_state)
 VALUES (:id, :flow, :from_state, :to_state);

@@ -14,7 +14,9 @@ SELECT
   f.due_ms,
   f.deadline_ms,
   f.stopping,
-  f.due_ms IS d.due_ms AND f.stopping IS d.stopping
+  f.due_ms IS d.due_ms
+  AND f.stopping IS d.stopping
+  AND (SELECT has_times FROM main.tm_setting WHERE id = 1) AS is_true
 FROM main.tm_flow AS f
 JOIN main.tm_time_due AS d ON d.task_id = f.task_id
 WHERE f.task_id = :task_id;

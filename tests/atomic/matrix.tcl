@@ -113,6 +113,29 @@ proc ::matrix::timed_sql {} {
   }
 }
 
+# Keys of each scope: 1 waits, 2 runs, 3 is blocked, 4 was cancelled, 5 and 6 had one key and are final, 7
+# is held; the windows of three that were deleted are over, and the one of 11 is not, nor that of 12, which is final;
+# 14 is in a queue with a limit.
+proc ::matrix::keyed_sql {} {
+  return {
+    SELECT tm_clock_set(1700000000000);
+    INSERT INTO tm_queue (name) VALUES ('two');
+    SELECT tm_enqueue('two', 'first', '{"unique":"one"}'), tm_enqueue('two', 'second', '{"unique":"two","partition":"p"}');
+    SELECT tm_claim('two', 'w', '{"id":2,"lease":"9h"}'), tm_enqueue('two', 'third', '{"unique":"three","after":1}');
+    SELECT tm_enqueue('two', 'fourth', '{"unique":"four"}'), tm_cancel(4);
+    SELECT tm_enqueue('two', 'fifth', '{"unique":"five"}'), tm_cancel(5), tm_enqueue('two', 'sixth', '{"unique":"five"}'), tm_cancel(6);
+    SELECT tm_enqueue('two', 'seventh', '{"unique":{"key":"seven","scope":"queued"},"held":true}');
+    SELECT tm_enqueue('two', 8, '{"unique":{"key":"w8","period":"1h"}}'), tm_enqueue('two', 9, '{"unique":{"key":"w9","period":"1h"}}'), tm_enqueue('two', 10, '{"unique":{"key":"w10","period":"1h"}}');
+    SELECT tm_cancel_where('{"ids":[8,9,10]}'), tm_delete_where('{"ids":[8,9,10]}');
+    SELECT tm_clock_advance('1h');
+    SELECT tm_enqueue('two', 11, '{"unique":{"key":"w11","period":"1h"}}'), tm_enqueue('two', 12, '{"unique":{"key":"w12","period":"1h"}}');
+    SELECT tm_cancel(11), tm_delete(11), tm_cancel(12);
+    SELECT tm_enqueue('two', 'thirteenth', '{"unique":{"key":"queued","scope":"queued"},"priority":9}');
+    INSERT INTO tm_queue (name, max_running) VALUES ('few', 5);
+    SELECT tm_enqueue('few', 'fourteenth', '{"unique":"few"}');
+  }
+}
+
 # The application's own tables, and what stands in its way.
 proc ::matrix::application_sql {} {
   return {
@@ -131,7 +154,7 @@ proc ::matrix::application_sql {} {
 }
 
 # `tasks`, `plans`, `kept` and `broken` have the newest schema, `plans` schedules too, `kept` limits of its queue `work`
-# for what is finished, `chained` tasks that wait for others, `noted` one of them ended by hand, `timed` tasks with times, `broken` a history out of order; `first` has version 1 of it, `bare` none. Pages are short, so that
+# for what is finished, `chained` tasks that wait for others, `noted` one of them ended by hand, `timed` tasks with times, `keyed` tasks that are unique, `broken` a history out of order; `first` has version 1 of it, `bare` none. Pages are short, so that
 # what a verb writes needs new ones.
 proc ::matrix::make_databases {} {
   variable folder
@@ -139,7 +162,7 @@ proc ::matrix::make_databases {} {
   if {$folder ne {}} return
   set folder $::harness::scratch/matrix
   file mkdir $folder
-  foreach name {tasks timed plans kept chained noted broken first bare} {
+  foreach name {tasks timed plans kept chained noted keyed broken first bare} {
     sqlite3 ::make $folder/$name
     ::harness::load_extension make
     ::make eval "PRAGMA page_size = 512; PRAGMA journal_mode = $journal"
@@ -149,6 +172,7 @@ proc ::matrix::make_databases {} {
     if {$name eq "timed"} { ::make eval [timed_sql] }
     if {$name eq "kept"} { ::make eval [kept_sql] }
     if {$name in {chained noted}} { ::make eval [chained_sql] }
+    if {$name eq "keyed"} { ::make eval [keyed_sql] }
     if {$name eq "noted"} { ::make eval {UPDATE tm_task SET state = 'completed' WHERE id = 2} }
     if {$name eq "broken"} {
       ::make config enable_trigger 0
