@@ -77,10 +77,19 @@ static void flow_insert(TmRun *run, const TmFlow *flow, sqlite3_int64 id) {
   tm_stmt_write(&s, "tm_flow");
 }
 
-static void flow_bind_times(TmStmt *s, const TmFlow *flow) {
-  flow_bind_time(s, TM_P_FLOW_TIMES_EXPIRES_MS, "expires", &flow->expires);
-  flow_bind_time(s, TM_P_FLOW_TIMES_DEADLINE_MS, "deadline", &flow->deadline);
-  if (flow->timeout_ms) tm_stmt_bind_int(s, TM_P_FLOW_TIMES_TIMEOUT_MS, flow->timeout_ms);
+/* flow_times and flow_timed have the same parameters, which each numbers in its own way. */
+static void flow_open_times(TmRun *run, const TmFlow *flow, sqlite3_int64 id, bool is_proof,
+                            TmStmt *s) {
+  tm_stmt_open(run, is_proof ? TM_Q_FLOW_TIMED : TM_Q_FLOW_TIMES, s);
+  tm_stmt_bind_int(s, is_proof ? TM_P_FLOW_TIMED_TASK_ID : TM_P_FLOW_TIMES_TASK_ID, id);
+  flow_bind_time(s, is_proof ? TM_P_FLOW_TIMED_EXPIRES_MS : TM_P_FLOW_TIMES_EXPIRES_MS, "expires",
+                 &flow->expires);
+  flow_bind_time(s, is_proof ? TM_P_FLOW_TIMED_DEADLINE_MS : TM_P_FLOW_TIMES_DEADLINE_MS,
+                 "deadline", &flow->deadline);
+  if (flow->timeout_ms) {
+    tm_stmt_bind_int(s, is_proof ? TM_P_FLOW_TIMED_TIMEOUT_MS : TM_P_FLOW_TIMES_TIMEOUT_MS,
+                     flow->timeout_ms);
+  }
 }
 
 unsigned tm_flow_set_times(TmRun *run, const TmFlow *flow, sqlite3_int64 id, unsigned bits) {
@@ -91,10 +100,12 @@ unsigned tm_flow_set_times(TmRun *run, const TmFlow *flow, sqlite3_int64 id, uns
     tm_stmt_bind_int(&s, TM_P_DEPEND_FLOW_TASK_ID, id);
     tm_stmt_write(&s, "tm_flow");
   }
-  tm_stmt_open(run, TM_Q_FLOW_TIMES, &s);
-  tm_stmt_bind_int(&s, TM_P_FLOW_TIMES_TASK_ID, id);
-  flow_bind_times(&s, flow);
+  flow_open_times(run, flow, id, false, &s);
   tm_stmt_write(&s, "tm_flow");
+  flow_open_times(run, flow, id, true, &s);
+  bool is_written = tm_stmt_row(&s) && tm_stmt_int(&s, TM_C_FLOW_TIMED_IS_TIMED) != 0;
+  tm_stmt_close(&s);
+  if (!is_written) tm_run_dropped(run, "tm_flow");
   tm_times_prove(run, id);
   return bits | TM_FLOW_TIMES;
 }

@@ -158,7 +158,7 @@ static bool steer_delete(TmRun *run, TmTask *task, const TmSteer *steer) {
   if (tm_run_failed(run) || steer_is_needed(run, task, steer->if_needed)) return false;
   Leftover before = steer_leftover(run, task);
   if (!before.is_readable) tm_run_unreadable(run, "tm_task, tm_event or tm_attempt");
-  if (task->flow & TM_FLOW_UNIQUE) tm_unique_need_reads(run);
+  if (task->flow & TM_FLOW_UNIQUE) tm_unique_need_reads(run, task->id);
   steer_delete_history(run, task);
   TmStmt s;
   tm_stmt_open(run, TM_Q_TASK_DELETE, &s);

@@ -30,7 +30,7 @@ void tm_unique_take(TmRun *run, const TmUnique *unique, const TmUniqueKey *key);
 bool tm_unique_is_free(TmRun *run, const TmTask *task, bool is_many);
 
 /* An error where an authorizer hides the table from the triggers too. */
-void tm_unique_need_reads(TmRun *run);
+void tm_unique_need_reads(TmRun *run, sqlite3_int64 task_id);
 
 /* Forget keys whose tasks were deleted and whose windows are over, at most `limit`. */
 void tm_unique_forget(TmRun *run, sqlite3_int64 limit);

@@ -10,6 +10,13 @@ UPDATE main.tm_flow
 SET expires_ms = :expires_ms, deadline_ms = :deadline_ms, timeout_ms = :timeout_ms
 WHERE task_id = :task_id;
 
+-- That they were written.
+-- name: flow_timed
+-- columns: is_timed
+SELECT expires_ms IS :expires_ms AND deadline_ms IS :deadline_ms AND timeout_ms IS :timeout_ms
+FROM main.tm_flow
+WHERE task_id = :task_id;
+
 -- What tm_get shows of it.
 -- name: flow_row
 -- columns: partition expires_ms timeout_ms deadline_ms stopping
