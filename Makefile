@@ -126,19 +126,20 @@ $(BUILD)/tests/static_test: tests/static/static_test.c $(BUILD)/libtm.a ext/tm.h
 
 tests: all $(BUILD)/tests/base_test $(BUILD)/tests/static_test
 
-# Of the atomicity matrix, one cell of six runs on the system's SQLite and one of twenty on the
-# newest; all of them by `make test-all`.
+# Of the atomicity matrix, one context of eight and one cell of five of it runs on the system's SQLite,
+# of 28 and nine on the newest; all of them by `make test-all`, with ten times as many tasks in the
+# tests that are about many.
 test: ## every test, on the system's SQLite and on the newest; installs what is missing
 	@tools/setup test
 	@$(MAKE) -s -j$(JOBS) tests
 	@tools/total \
 	  'base layer in C' $(BUILD)/tests/base_test \
 	  + 'static form' $(BUILD)/tests/static_test \
-	  + "suite on the system's SQLite" env TM_MATRIX_EVERY=6 tools/with-sqlite system tclsh tests/run.tcl $(TESTS) \
+	  + "suite on the system's SQLite" env TM_MATRIX_CONTEXTS=8 TM_MATRIX_EVERY=5 tools/with-sqlite system tclsh tests/run.tcl $(TESTS) \
 	  + 'static form on the newest SQLite' tools/with-sqlite newest $(BUILD)/tests/static_test \
-	  + 'suite on the newest SQLite' env TM_MATRIX_EVERY=20 tools/with-sqlite newest tclsh tests/run.tcl $(TESTS)
+	  + 'suite on the newest SQLite' env TM_MATRIX_CONTEXTS=28 TM_MATRIX_EVERY=9 tools/with-sqlite newest tclsh tests/run.tcl $(TESTS)
 
-test-all: ## the same with every cell of the atomicity matrix; a quarter of an hour
+test-all: ## the same with every cell of the atomicity matrix; more than an hour
 	@tools/setup test
 	@$(MAKE) -s -j$(JOBS) tests
 	@tools/total \
@@ -146,10 +147,10 @@ test-all: ## the same with every cell of the atomicity matrix; a quarter of an h
 	  + 'static form' $(BUILD)/tests/static_test \
 	  + "suite on the system's SQLite" env TM_LARGE=1 tools/with-sqlite system tclsh tests/run.tcl $(TESTS) \
 	  + 'static form on the newest SQLite' tools/with-sqlite newest $(BUILD)/tests/static_test \
-	  + 'suite on the newest SQLite' tools/with-sqlite newest tclsh tests/run.tcl $(TESTS)
+	  + 'suite on the newest SQLite' env TM_LARGE=1 tools/with-sqlite newest tclsh tests/run.tcl $(TESTS)
 
-test-quick: all ## the suite on the system's SQLite without its slow tests; TESTS="names" to choose
-	@TM_MATRIX_EVERY=20 tclsh tests/run.tcl -quick $(TESTS)
+test-quick: all ## one of five tests that are not slow, in 15 seconds; TESTS="names" to choose
+	@TM_MATRIX_EVERY=20 tclsh tests/run.tcl -quick -share 5 $(TESTS)
 
 # What no stored answer can show: random specs, and every change of many zones.
 $(BUILD)/tests/zone_changes: tests/cron/zone_changes.c $(BUILD)/libtm.a

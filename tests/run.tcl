@@ -1,10 +1,11 @@
 #!/usr/bin/env tclsh
 # run.tcl - run the tests: every .test file below this folder, each in a process of its own.
 #
-#   tclsh tests/run.tcl ?-v? ?-quick? ?-j N? ?NAME...?
+#   tclsh tests/run.tcl ?-v? ?-quick? ?-share N? ?-j N? ?NAME...?
 #
 #   -v      a line for each test, with its time
 #   -quick  without the tests marked slow
+#   -share  one test of N of each file, for a look in between; all where a NAME is given
 #   -j N    so many files at once; 2 where nothing is said
 #   NAME    part of the name of a file, or the beginning of the name of a test
 #
@@ -17,6 +18,7 @@ set harness $here/harness/harness.tcl
 set options {}
 set names {}
 set jobs 2
+set share 1
 set limit_ms [expr {1000 * ([info exists env(TM_TEST_SECONDS)] ? $env(TM_TEST_SECONDS) : 900)}]
 set passed 0
 set failed 0
@@ -28,8 +30,9 @@ while {$argv ne {}} {
   switch -glob -- $word {
     -v - -quick { lappend options $word }
     -j { set argv [lassign $argv jobs] }
+    -share { set argv [lassign $argv share] }
     -* {
-      puts stderr "usage: tclsh tests/run.tcl ?-v? ?-quick? ?-j N? ?NAME...?"
+      puts stderr "usage: tclsh tests/run.tcl ?-v? ?-quick? ?-share N? ?-j N? ?NAME...?"
       exit 2
     }
     default { lappend names $word }
@@ -114,8 +117,20 @@ proc too_long {channel file} {
 }
 
 fconfigure stdout -encoding utf-8 -buffering line
-# One folder for whatever the tests write, so that one that was killed leaves nothing either.
-set scratch [exec mktemp -d]
+if {$names eq {} && $share > 1} { lappend options -share $share }
+
+# One folder for whatever the tests write, so that one that was killed leaves nothing either. In
+# memory where there is plenty of it: no test is about the disk, and most wait for it.
+proc scratch_folder {} {
+  global env
+  set free 0
+  catch {regexp {(\d+)\D*$} [exec df -k --output=avail /dev/shm] free}
+  if {![info exists env(TMPDIR)] && $free > 4000000 && [file writable /dev/shm]} {
+    return [exec mktemp -d -p /dev/shm]
+  }
+  return [exec mktemp -d]
+}
+set scratch [scratch_folder]
 set env(TMPDIR) $scratch
 set queue [chosen]
 if {$queue eq {}} {
@@ -130,6 +145,6 @@ if {$names ne {} && $passed + $failed == 0} {
   puts "FAILED: no test is called $names"
   incr failed
 }
-if {$skipped > 0 && $names eq {}} { puts "$skipped slow ones left out" }
+if {$skipped > 0 && $names eq {}} { puts "$skipped left out" }
 puts "$passed passed, $failed failed"
 exit [expr {$failed > 0}]

@@ -15,10 +15,12 @@ namespace eval ::matrix {
   variable journal wal
   variable interrupts 4    ;# points at which a verb is interrupted, of each kind
   variable raises {ABORT FAIL IGNORE ROLLBACK}
-  # One cell of so many is run: all of them, unless TM_MATRIX_EVERY says otherwise. The step is
-  # one that shares no factor with the counts above, so that every kind has its turn.
+  # One cell of so many is run, and one context of so many: all of them, unless TM_MATRIX_EVERY and
+  # TM_MATRIX_CONTEXTS say otherwise. The count goes on from verb to verb, so that all have their turn.
   variable every [expr {[info exists ::env(TM_MATRIX_EVERY)] ? $::env(TM_MATRIX_EVERY) : 1}]
+  variable every_context [expr {[info exists ::env(TM_MATRIX_CONTEXTS)] ? $::env(TM_MATRIX_CONTEXTS) : 1}]
   variable asked_for 0
+  variable contexts_asked_for 0
   variable right {done undone rolled_back late kept blind aside unnoted}
 }
 
@@ -646,6 +648,8 @@ proc ::matrix::run {base context} {
 # time of the machine; -savepoint: it may open one; -keys-off: it switches foreign keys off
 # meanwhile.
 proc ::matrix::matrix {name sentence call args} {
+  variable every_context
+  variable contexts_asked_for
   set base tasks
   set only {}
   set flags {}
@@ -664,6 +668,7 @@ proc ::matrix::matrix {name sentence call args} {
   foreach {where begin statement end} $contexts {
     if {$only ne {} && $where ni $only} continue
     if {"-direct" in $flags && $where in {trigger begin_trigger}} continue
+    if {[incr contexts_asked_for] % $every_context} continue
     set body [list ::matrix::in_context $base $flags $verb $arguments [list $begin $statement $end]]
     # The quick suite has a taste of it.
     set slow [expr {$where eq "select" && $verb in {enqueue complete} ? {} : "-slow"}]

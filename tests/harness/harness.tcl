@@ -2,7 +2,7 @@
 # Owns:    the command `test`, what its body may call, and what is looked at after it.
 # Promise: no test sees another one; a frozen clock; the invariants of the schema hold after
 #          each test, and every connection closes.
-# Why:     `tests/run.tcl` starts one process a file:  tclsh harness.tcl FILE ?-v? ?-quick? ?PATTERN...?
+# Why:     `tests/run.tcl` starts one process a file:  tclsh harness.tcl FILE ?-v? ?-quick? ?-share N? ?PATTERN...?
 #
 # tests/README.md says how to write one.
 
@@ -24,6 +24,7 @@ namespace eval ::harness {
   variable patterns {}
   variable is_verbose 0
   variable is_quick 0
+  variable share 1          ;# one test of so many is run
   variable passed 0
   variable failed 0
   variable skipped 0
@@ -172,6 +173,9 @@ proc ::harness::run {args} {
 
 # The paths that a body may need.
 proc ::harness::root {} { variable root; return $root }
+# So many where TM_LARGE is set, a tenth of them for every day.
+proc ::harness::up_to {n} { expr {[info exists ::env(TM_LARGE)] ? $n : $n / 10} }
+
 proc ::harness::so {} { variable so; return $so }
 proc ::harness::dir {} { variable dir; return $dir }
 proc ::harness::python {} {
@@ -187,6 +191,7 @@ proc ::harness::test {args} {
   variable names
   variable skipped
   variable is_quick
+  variable share
   set flags {}
   while {[string match -* [lindex $args 0]]} {
     set args [lassign $args flag]
@@ -197,7 +202,7 @@ proc ::harness::test {args} {
   lassign $args name sentence body expected
   if {[dict exists $names $name]} { return -code error "test: the name $name is used twice" }
   dict set names $name 1
-  if {![is_wanted $name] || ($is_quick && "-slow" in $flags)} {
+  if {![is_wanted $name] || ($is_quick && "-slow" in $flags) || [dict size $names] % $share} {
     incr skipped
     return
   }
@@ -460,6 +465,12 @@ proc ::harness::run_file {path arguments} {
   variable passed
   variable failed
   variable skipped
+  variable share 1
+  set at [lsearch -exact $arguments -share]
+  if {$at >= 0} {
+    set share [lindex $arguments $at+1]
+    set arguments [lreplace $arguments $at $at+1]
+  }
   set patterns [lsearch -all -inline -not -regexp $arguments {^-}]
   fconfigure stdout -encoding utf-8
   set scratch [file normalize [exec mktemp -d]]
