@@ -186,11 +186,16 @@ WHERE (q.keep_count IS NULL) <> (c.tasks IS NULL)
   OR c.tasks <> (SELECT count(*) FROM main.tm_finished WHERE queue = q.name AND phase <> 'in_use');
 
 -- invariant: needs_waited_for_are_counted
-SELECT 'task ' || f.task_id || ' waits for ' || f.unmet || ' others by tm_flow and for ' || count(d.needs_id) || ' by tm_dependency'
-FROM main.tm_flow AS f
-LEFT JOIN main.tm_dependency AS d ON d.task_id = f.task_id AND d.status = 0
-GROUP BY f.task_id
-HAVING f.unmet <> count(d.needs_id);
+SELECT 'task ' || task_id || ' waits for ' || unmet || ' others by tm_flow and for ' || waits || ' by tm_dependency and tm_group_wait'
+FROM (
+  SELECT
+    f.task_id,
+    f.unmet,
+    (SELECT count(*) FROM main.tm_dependency AS d WHERE d.task_id = f.task_id AND d.status = 0)
+      + (SELECT count(*) FROM main.tm_group_wait AS w WHERE w.task_id = f.task_id AND w.status = 0) AS waits
+  FROM main.tm_flow AS f
+)
+WHERE unmet <> waits;
 
 -- invariant: dependencies_are_told_by_bits
 SELECT 'task ' || d.task_id || ' needs task ' || d.needs_id || ', and their flow is ' || t.flow || ' and ' || n.flow
@@ -245,6 +250,48 @@ FROM main.tm_flow AS f
 JOIN main.tm_task AS t ON t.id = f.task_id
 WHERE (f.expires_ms IS NOT NULL OR f.timeout_ms IS NOT NULL OR f.deadline_ms IS NOT NULL)
   AND (t.flow & 16 = 0 OR (SELECT has_times FROM main.tm_setting WHERE id = 1) = 0);
+
+-- Deleted tasks stay counted, in the state they ended in.
+-- invariant: groups_are_counted
+SELECT 'group ' || name || ' has ' || tasks || ' tasks, ' || open || ' open and ' || removed || ' removed, and there are ' || here || ', ' || open_here || ' open'
+FROM (
+  SELECT
+    g.*,
+    count(t.id) AS here,
+    count(t.id) FILTER (WHERE t.finished_ms IS NULL) AS open_here,
+    count(t.id) FILTER (WHERE t.state = 'completed') AS completed_here,
+    count(t.id) FILTER (WHERE t.state = 'cancelled') AS cancelled_here,
+    count(t.id) FILTER (WHERE t.state = 'discarded') AS discarded_here
+  FROM main.tm_group AS g
+  LEFT JOIN main.tm_flow AS f ON f.in_group = g.name
+  LEFT JOIN main.tm_task AS t ON t.id = f.task_id
+  GROUP BY g.name
+)
+WHERE tasks <> here + removed
+  OR open <> open_here
+  OR completed < completed_here
+  OR cancelled < cancelled_here
+  OR discarded < discarded_here
+  OR (finished_ms IS NOT NULL) <> (is_sealed AND open = 0);
+
+-- invariant: groups_are_told_by_bits
+SELECT 'task ' || t.id || ' is in group ' || quote(f.in_group) || ' of parent ' || quote(f.parent_id) || ' and its flow is ' || t.flow
+FROM main.tm_flow AS f
+JOIN main.tm_task AS t ON t.id = f.task_id
+LEFT JOIN main.tm_task AS p ON p.id = f.parent_id
+WHERE (f.in_group IS NOT NULL AND t.flow & 8 = 0)
+  OR (f.parent_id IS NOT NULL AND (t.flow & 128 = 0 OR p.flow & 64 = 0))
+UNION ALL
+SELECT 'task ' || w.task_id || ' waits, or waited, for group ' || w.group_name || ', and its flow is ' || t.flow
+FROM main.tm_group_wait AS w
+JOIN main.tm_task AS t ON t.id = w.task_id
+WHERE t.flow & 2 = 0;
+
+-- invariant: nobody_waits_for_a_group_that_ended
+SELECT 'task ' || w.task_id || ' waits for group ' || w.group_name || ', which has ended'
+FROM main.tm_group_wait AS w
+JOIN main.tm_group AS g ON g.name = w.group_name
+WHERE w.status = 0 AND g.finished_ms IS NOT NULL;
 
 -- invariant: tasks_take_their_place
 SELECT 'task ' || d.task_id || ' of queue ' || d.queue || ' is not where it counts in tm_place'

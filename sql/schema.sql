@@ -92,6 +92,60 @@ CREATE TABLE main.tm_flow (
   CONSTRAINT flow_stopping_is_known CHECK (stopping IN ('timeout', 'deadline'))
 ) STRICT;
 
+CREATE TABLE main.tm_group (
+  name TEXT NOT NULL PRIMARY KEY,
+  is_sealed INTEGER NOT NULL DEFAULT 0,
+  tasks INTEGER NOT NULL DEFAULT 0,
+  open INTEGER NOT NULL DEFAULT 0,
+  completed INTEGER NOT NULL DEFAULT 0,
+  cancelled INTEGER NOT NULL DEFAULT 0,
+  discarded INTEGER NOT NULL DEFAULT 0,
+  removed INTEGER NOT NULL DEFAULT 0,
+  progress REAL AS (
+    CASE WHEN tasks > 0 THEN CAST(tasks - open AS REAL) / tasks ELSE CAST(is_sealed AS REAL) END
+  ) VIRTUAL,
+  created_ms INTEGER NOT NULL,
+  sealed_ms INTEGER,
+  finished_ms INTEGER,
+  revision INTEGER NOT NULL DEFAULT 0,
+  CONSTRAINT group_name_is_1_to_255_bytes CHECK (length(CAST(name AS BLOB)) BETWEEN 1 AND 255),
+  CONSTRAINT group_is_sealed_is_0_or_1 CHECK (is_sealed IN (0, 1)),
+  CONSTRAINT group_counts_add_up CHECK (
+    tasks = open + completed + cancelled + discarded
+    AND min(open, completed, cancelled, discarded, removed) >= 0
+    AND removed <= tasks - open
+  ),
+  CONSTRAINT group_ends_when_sealed_and_done CHECK (finished_ms IS NULL OR (is_sealed AND open = 0)),
+  CONSTRAINT group_is_made_by_its_first_task CHECK (revision > 0)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE main.tm_group_wait (
+  group_name TEXT NOT NULL,
+  task_id INTEGER NOT NULL,
+  needs TEXT NOT NULL DEFAULT 'final',
+  status INTEGER NOT NULL DEFAULT -1,
+  CONSTRAINT group_wait_is_there_once PRIMARY KEY (task_id, group_name),
+  CONSTRAINT group_wait_is_of_a_task FOREIGN KEY (task_id) REFERENCES tm_task (id) ON DELETE CASCADE,
+  CONSTRAINT group_wait_is_for_a_group FOREIGN KEY (group_name) REFERENCES tm_group (name),
+  CONSTRAINT group_wait_needs_completed_or_final CHECK (needs = 'completed' OR needs = 'final'),
+  CONSTRAINT group_wait_is_made_by_a_verb CHECK (status BETWEEN 0 AND 3)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE main.tm_inbox_draft (
+  id INTEGER PRIMARY KEY,
+  flow INTEGER NOT NULL,
+  is_blocked INTEGER NOT NULL,
+  needs TEXT,
+  key TEXT,
+  scope TEXT,
+  until_ms INTEGER,
+  holder_id INTEGER,
+  expires_ms INTEGER,
+  deadline_ms INTEGER,
+  timeout_ms INTEGER,
+  group_revision INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE main.tm_limit (
   queue TEXT NOT NULL,
   running INTEGER NOT NULL DEFAULT 0,
@@ -517,12 +571,31 @@ CREATE INDEX main.tm_dependency_needed ON tm_dependency (needs_id, status, task_
 
 CREATE INDEX main.tm_flow_due ON tm_flow (due_ms) WHERE due_ms IS NOT NULL;
 
+CREATE INDEX main.tm_flow_group ON tm_flow (in_group) WHERE in_group IS NOT NULL;
+
 CREATE INDEX main.tm_flow_parent ON tm_flow (parent_id) WHERE parent_id IS NOT NULL;
 
+CREATE INDEX main.tm_group_wait_needed ON tm_group_wait (group_name, status, task_id);
+
 CREATE VIEW main.tm_inbox (
-  queue, payload, priority, delay, run_at_ms, max_attempts, backoff, lease, kind, tags, metadata, held
+  queue, payload, priority, delay, run_at_ms, max_attempts, backoff, lease, kind, tags, metadata, held,
+  "unique", expires, timeout, deadline, partition, after, on_failure, "group", parent
+) AS
+SELECT
+  NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+  NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+WHERE 0;
+
+CREATE VIEW main.tm_inbox_ends (after, "group") AS
+SELECT NULL, NULL WHERE 0;
+
+CREATE VIEW main.tm_inbox_reads (
+  queue, payload, kind, "unique", expires, timeout, deadline, partition, after, on_failure, "group", parent
 ) AS
 SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL WHERE 0;
+
+CREATE VIEW main.tm_inbox_writes ("unique", partition, after, on_failure, "group", parent) AS
+SELECT NULL, NULL, NULL, NULL, NULL, NULL WHERE 0;
 
 CREATE INDEX main.tm_partition_turn ON tm_partition (queue, phase, turn, sort_key, sort_ms, head_id)
 WHERE phase IS NOT NULL;
@@ -724,12 +797,82 @@ BEGIN
   UPDATE tm_finished_count SET tasks = tasks - 1 WHERE queue = OLD.queue;
 END;
 
+CREATE TRIGGER main.tm_flow_has_a_parent_that_is_there
+BEFORE INSERT ON tm_flow
+WHEN NEW.parent_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM tm_task WHERE id = NEW.parent_id)
+BEGIN
+  SELECT RAISE(ABORT, 'tm_flow: the parent is no task [no_such_task]');
+END;
+
 CREATE TRIGGER main.tm_flow_in_another_partition_counts_there
 AFTER UPDATE OF partition ON tm_flow
 WHEN OLD.partition IS NOT NEW.partition AND EXISTS (SELECT 1 FROM tm_place WHERE task_id = NEW.task_id)
 BEGIN
   INSERT INTO tm_place_left (task_id, move) VALUES (NEW.task_id, -1);
   INSERT INTO tm_task_counts (id, is_move, is_start) VALUES (NEW.task_id, 0, 0);
+END;
+
+CREATE TRIGGER main.tm_flow_joins_its_group
+BEFORE INSERT ON tm_flow
+WHEN NEW.in_group IS NOT NULL
+BEGIN
+  SELECT RAISE(ABORT, 'tm_group: the group is sealed, give another [wrong_state]')
+  WHERE EXISTS (SELECT 1 FROM tm_group WHERE name = NEW.in_group AND is_sealed);
+  INSERT INTO tm_group (name, created_ms, revision)
+  SELECT
+    NEW.in_group,
+    coalesce(
+      (SELECT clock_ms FROM tm_setting WHERE id = 1),
+      CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)
+    ),
+    1
+  WHERE NOT EXISTS (SELECT 1 FROM tm_group WHERE name = NEW.in_group);
+END;
+
+CREATE TRIGGER main.tm_flow_keeps_its_parent
+BEFORE UPDATE OF parent_id ON tm_flow
+WHEN NEW.parent_id IS NOT NULL AND NEW.parent_id IS NOT OLD.parent_id
+BEGIN
+  SELECT RAISE(ABORT, 'tm_flow: a task keeps its parent [bad_argument]');
+END;
+
+CREATE TRIGGER main.tm_flow_leaves_its_group
+AFTER DELETE ON tm_flow
+WHEN OLD.in_group IS NOT NULL
+BEGIN
+  UPDATE tm_group
+  SET
+    open = open - 1,
+    cancelled = cancelled + 1,
+    finished_ms = CASE
+      WHEN is_sealed AND open = 1 THEN coalesce(
+        (SELECT clock_ms FROM tm_setting WHERE id = 1),
+        CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)
+      )
+    END,
+    revision = revision + 1
+  WHERE name = OLD.in_group
+    AND EXISTS (SELECT 1 FROM tm_task WHERE id = OLD.task_id AND finished_ms IS NULL);
+  UPDATE tm_group SET removed = removed + 1, revision = revision + 1 WHERE name = OLD.in_group;
+  DELETE FROM tm_group
+  WHERE name = OLD.in_group
+    AND is_sealed
+    AND removed = tasks
+    AND NOT EXISTS (SELECT 1 FROM tm_group_wait WHERE group_name = OLD.in_group);
+END;
+
+CREATE TRIGGER main.tm_flow_stays_in_its_group
+BEFORE UPDATE OF in_group ON tm_flow
+WHEN NEW.in_group IS NOT OLD.in_group
+BEGIN
+  SELECT RAISE(ABORT, 'tm_flow: a task stays in its group [bad_argument]');
+END;
+
+CREATE TRIGGER main.tm_flow_tells_its_parent
+AFTER INSERT ON tm_flow
+WHEN NEW.parent_id IS NOT NULL
+BEGIN
+  UPDATE tm_task SET flow = flow | 64 WHERE id = NEW.parent_id AND NOT flow & 64;
 END;
 
 CREATE TRIGGER main.tm_flow_that_goes_leaves_its_partition
@@ -756,6 +899,203 @@ BEGIN
   SET due_ms = (SELECT d.due_ms FROM tm_time_due AS d WHERE d.task_id = NEW.task_id)
   WHERE task_id = NEW.task_id;
   UPDATE tm_setting SET has_times = 1, stamp = random() WHERE id = 1 AND has_times = 0;
+END;
+
+CREATE TRIGGER main.tm_group_counts_for_itself
+BEFORE UPDATE ON tm_group
+WHEN NEW.revision <= OLD.revision
+  AND (
+    NEW.name IS NOT OLD.name
+    OR NEW.tasks IS NOT OLD.tasks
+    OR NEW.open IS NOT OLD.open
+    OR NEW.completed IS NOT OLD.completed
+    OR NEW.cancelled IS NOT OLD.cancelled
+    OR NEW.discarded IS NOT OLD.discarded
+    OR NEW.removed IS NOT OLD.removed
+    OR NEW.created_ms IS NOT OLD.created_ms
+    OR NEW.sealed_ms IS NOT OLD.sealed_ms
+    OR NEW.finished_ms IS NOT OLD.finished_ms
+    OR NEW.revision IS NOT OLD.revision
+  )
+BEGIN
+  SELECT RAISE(ABORT, 'tm_group: the group counts for itself, change nothing but is_sealed [bad_argument]');
+END;
+
+CREATE TRIGGER main.tm_group_is_sealed
+AFTER UPDATE OF is_sealed ON tm_group
+WHEN NEW.is_sealed AND NOT OLD.is_sealed
+BEGIN
+  UPDATE tm_group
+  SET
+    sealed_ms = coalesce(
+      (SELECT clock_ms FROM tm_setting WHERE id = 1),
+      CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)
+    ),
+    finished_ms = CASE
+      WHEN open = 0 THEN coalesce(
+        (SELECT clock_ms FROM tm_setting WHERE id = 1),
+        CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)
+      )
+    END,
+    revision = revision + 1
+  WHERE name = NEW.name;
+  DELETE FROM tm_group
+  WHERE name = NEW.name
+    AND removed = tasks
+    AND NOT EXISTS (SELECT 1 FROM tm_group_wait WHERE group_name = NEW.name);
+END;
+
+CREATE TRIGGER main.tm_group_stays_sealed
+BEFORE UPDATE OF is_sealed ON tm_group
+WHEN OLD.is_sealed AND NOT NEW.is_sealed
+BEGIN
+  SELECT RAISE(ABORT, 'tm_group: a sealed group stays sealed [wrong_state]');
+END;
+
+CREATE TRIGGER main.tm_group_stays_while_it_has_tasks
+BEFORE DELETE ON tm_group
+BEGIN
+  SELECT RAISE(ABORT, 'tm_group: the group has tasks, delete them first [wrong_state]')
+  WHERE EXISTS (SELECT 1 FROM tm_flow WHERE in_group = OLD.name);
+  SELECT RAISE(ABORT, 'tm_group: tasks wait for the group, or did, seal it, it goes with the last of them [wrong_state]')
+  WHERE EXISTS (SELECT 1 FROM tm_group_wait WHERE group_name = OLD.name);
+END;
+
+CREATE TRIGGER main.tm_group_that_ends_lets_go
+AFTER UPDATE OF finished_ms ON tm_group
+WHEN NEW.finished_ms IS NOT NULL
+  AND OLD.finished_ms IS NULL
+  AND EXISTS (SELECT 1 FROM tm_group_wait WHERE group_name = NEW.name AND status = 0)
+BEGIN
+  INSERT INTO tm_settle (task_id)
+  SELECT task_id FROM tm_group_wait AS w
+  WHERE w.group_name = NEW.name
+    AND w.status = 0
+    AND NOT EXISTS (SELECT 1 FROM tm_settle WHERE task_id = w.task_id);
+  UPDATE tm_group_wait
+  SET status = CASE WHEN needs = 'final' OR NEW.cancelled + NEW.discarded = 0 THEN 1 ELSE 2 END
+  WHERE group_name = NEW.name AND status = 0;
+  UPDATE tm_setting SET stamp = random() WHERE id = 1;
+END;
+
+CREATE TRIGGER main.tm_group_wait_is_counted
+AFTER INSERT ON tm_group_wait
+BEGIN
+  UPDATE tm_flow SET unmet = unmet + 1 WHERE task_id = NEW.task_id AND NEW.status = 0;
+  UPDATE tm_task SET flow = flow | 2 WHERE id = NEW.task_id AND flow & 2 = 0;
+END;
+
+CREATE TRIGGER main.tm_group_wait_is_counted_anew
+AFTER UPDATE OF status ON tm_group_wait
+WHEN (OLD.status = 0) <> (NEW.status = 0)
+BEGIN
+  UPDATE tm_flow SET unmet = unmet + iif(NEW.status = 0, 1, -1) WHERE task_id = NEW.task_id;
+END;
+
+CREATE TRIGGER main.tm_group_wait_is_counted_off
+AFTER DELETE ON tm_group_wait
+WHEN OLD.status = 0
+BEGIN
+  UPDATE tm_flow SET unmet = unmet - 1 WHERE task_id = OLD.task_id;
+  INSERT INTO tm_settle (task_id)
+  SELECT t.id
+  FROM tm_task AS t
+  JOIN tm_flow AS f ON f.task_id = t.id
+  WHERE t.id = OLD.task_id
+    AND t.state = 'blocked'
+    AND f.unmet = 0
+    AND NOT EXISTS (SELECT 1 FROM tm_settle WHERE task_id = OLD.task_id);
+  UPDATE tm_setting SET stamp = random()
+  WHERE id = 1 AND EXISTS (SELECT 1 FROM tm_settle WHERE task_id = OLD.task_id);
+END;
+
+CREATE TRIGGER main.tm_group_wait_is_for_a_group
+BEFORE INSERT ON tm_group_wait
+BEGIN
+  SELECT RAISE(ABORT, 'tm_group_wait: task_id is an id of tm_task [no_such_task]')
+  WHERE NOT EXISTS (SELECT 1 FROM tm_task WHERE id = NEW.task_id);
+  INSERT INTO tm_group (name, created_ms, revision)
+  SELECT
+    NEW.group_name,
+    coalesce(
+      (SELECT clock_ms FROM tm_setting WHERE id = 1),
+      CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)
+    ),
+    1
+  WHERE NOT EXISTS (SELECT 1 FROM tm_group WHERE name = NEW.group_name);
+END;
+
+CREATE TRIGGER main.tm_group_wait_keeps_its_ends
+BEFORE UPDATE OF group_name, task_id ON tm_group_wait
+WHEN OLD.group_name IS NOT NEW.group_name OR OLD.task_id IS NOT NEW.task_id
+BEGIN
+  SELECT RAISE(ABORT, 'tm_group_wait: who waits for which group does not change, delete the row [bad_argument]');
+END;
+
+CREATE TRIGGER main.tm_group_wait_that_goes_frees_its_group
+AFTER DELETE ON tm_group_wait
+BEGIN
+  DELETE FROM tm_group
+  WHERE name = OLD.group_name
+    AND removed = tasks
+    AND (is_sealed OR tasks = 0)
+    AND NOT EXISTS (SELECT 1 FROM tm_group_wait WHERE group_name = OLD.group_name);
+END;
+
+CREATE TRIGGER main.tm_inbox_ends_a_place
+INSTEAD OF INSERT ON tm_inbox_ends
+BEGIN
+  INSERT INTO tm_settle (task_id)
+  SELECT d.needs_id
+  FROM tm_inbox_draft AS draft
+  JOIN tm_dependency AS d ON d.task_id = draft.id AND d.status = 0
+  JOIN tm_task AS t ON t.id = d.needs_id AND t.finished_ms IS NOT NULL
+  WHERE NEW.after IS NOT NULL
+    AND draft.id = (SELECT max(id) FROM tm_inbox_draft)
+    AND NOT EXISTS (SELECT 1 FROM tm_settle WHERE task_id = d.needs_id)
+  UNION
+  SELECT w.task_id
+  FROM tm_inbox_draft AS draft
+  JOIN tm_group_wait AS w ON w.task_id = draft.id AND w.status = 2
+  WHERE NEW.after IS NOT NULL AND draft.id = (SELECT max(id) FROM tm_inbox_draft);
+  UPDATE tm_setting SET stamp = random()
+  WHERE NEW.after IS NOT NULL AND id = 1 AND EXISTS (SELECT 1 FROM tm_settle);
+
+  SELECT RAISE(ABORT, 'tm_inbox: what belongs to the task was not written, look for a trigger that raises IGNORE or an authorizer that answers it [write_dropped]')
+  FROM tm_inbox_draft AS d
+  LEFT JOIN tm_flow AS f ON f.task_id = d.id
+  WHERE d.id = (SELECT max(id) FROM tm_inbox_draft)
+    AND (
+      (d.flow & 186 AND f.task_id IS NULL)
+      OR (d.flow & 1 AND NOT EXISTS (SELECT 1 FROM tm_unique WHERE task_id = d.id))
+      OR (
+        d.flow & 2
+        AND (
+          (SELECT count(*) FROM tm_dependency WHERE task_id = d.id) + (SELECT count(*) FROM tm_group_wait WHERE task_id = d.id)
+          <> (
+            SELECT count(DISTINCT iif(outside.type = 'object', coalesce('g' || ((SELECT atom FROM json_each(outside.value) WHERE key = 'group')), (SELECT atom FROM json_each(outside.value) WHERE key = 'id') + 0), outside.value + 0))
+            FROM json_each(d.needs) AS outside
+          )
+          OR f.unmet <> (SELECT count(*) FROM tm_dependency WHERE task_id = d.id AND status = 0)
+            + (SELECT count(*) FROM tm_group_wait WHERE task_id = d.id AND status = 0)
+          OR EXISTS (
+            SELECT 1
+            FROM tm_dependency AS x
+            JOIN tm_task AS t ON t.id = x.needs_id
+            WHERE x.task_id = d.id
+              AND (t.flow & 4 = 0 OR (x.status = 0 AND t.finished_ms IS NOT NULL AND NOT EXISTS (SELECT 1 FROM tm_settle WHERE task_id = t.id)))
+          )
+          OR EXISTS (
+            SELECT 1 FROM tm_group_wait AS w
+            WHERE w.task_id = d.id AND w.status = 2 AND NOT EXISTS (SELECT 1 FROM tm_settle WHERE task_id = d.id)
+          )
+        )
+      )
+      OR (d.flow & 8 AND NOT EXISTS (SELECT 1 FROM tm_group WHERE name = NEW."group" AND revision > d.group_revision + (d.group_revision = 0)))
+      OR (d.flow & 16 AND (f.due_ms IS NOT coalesce(min(d.expires_ms, d.deadline_ms), d.expires_ms, d.deadline_ms) OR NOT (SELECT has_times FROM tm_setting WHERE id = 1)))
+      OR (d.flow & 128 AND NOT EXISTS (SELECT 1 FROM tm_task WHERE id = f.parent_id AND flow & 64))
+    );
+  DELETE FROM tm_inbox_draft WHERE id = (SELECT max(id) FROM tm_inbox_draft);
 END;
 
 CREATE TRIGGER main.tm_inbox_enqueues
@@ -813,18 +1153,51 @@ BEGIN
   SELECT RAISE(ABORT, 'tm_inbox: backoff jitter is outside 0..1 [out_of_range]')
   WHERE EXISTS (SELECT 1 FROM json_each(NEW.backoff) WHERE key = 'jitter' AND atom NOT BETWEEN 0 AND 1);
 
+  SELECT RAISE(ABORT, 'tm_inbox: on_failure is cancel, ignore or hold, with after [bad_argument]')
+  WHERE NEW.on_failure IS NOT NULL AND (NEW.on_failure NOT IN ('cancel', 'ignore', 'hold') OR NEW.after IS NULL);
+
   INSERT INTO tm_queue (name)
   SELECT NEW.queue WHERE NOT EXISTS (SELECT 1 FROM tm_queue WHERE name = NEW.queue);
 
+  INSERT INTO tm_inbox_reads (queue, payload, kind, "unique", expires, timeout, deadline, partition, after, on_failure, "group", parent)
+  SELECT
+    NEW.queue,
+    NEW.payload,
+    NEW.kind,
+    NEW."unique",
+    NEW.expires,
+    NEW.timeout,
+    NEW.deadline,
+    NEW.partition,
+    NEW.after,
+    NEW.on_failure,
+    NEW."group",
+    NEW.parent
+  WHERE coalesce(NEW."unique", NEW.expires, NEW.timeout, NEW.deadline, NEW.partition, NEW.after, NEW."group", NEW.parent) IS NOT NULL;
+  SELECT RAISE(ABORT, 'tm_inbox: tm_inbox_draft was not written, look for a trigger that raises IGNORE or an authorizer that answers it [write_dropped]')
+  WHERE coalesce(NEW."unique", NEW.expires, NEW.timeout, NEW.deadline, NEW.partition, NEW.after, NEW."group", NEW.parent) IS NOT NULL
+    AND NOT EXISTS (
+      SELECT 1 FROM tm_inbox_draft
+      WHERE id > (
+        SELECT max(coalesce((SELECT max(id) FROM tm_task), 0), last_deleted_task_id) FROM tm_setting WHERE id = 1
+      )
+    );
+  -- Where somebody holds its key, that is all.
+  DELETE FROM tm_inbox_draft
+  WHERE NEW."unique" IS NOT NULL AND holder_id IS NOT NULL AND id = (SELECT max(id) FROM tm_inbox_draft);
+  SELECT RAISE(IGNORE)
+  WHERE NEW."unique" IS NOT NULL AND changes() = 1;
+
   INSERT INTO tm_task (
     id, queue, state, priority, run_at_ms, created_ms, moves, moved_ms, max_attempts, kind, held_from, lease_ms,
-    backoff_kind, backoff_base_ms, backoff_max_ms, backoff_jitter, tags, metadata, spare, payload
+    backoff_kind, backoff_base_ms, backoff_max_ms, backoff_jitter, tags, metadata, spare, payload, flow
   )
   SELECT
     max(coalesce((SELECT max(id) FROM tm_task), 0), birth.last_deleted_task_id) + 1,
     NEW.queue,
     CASE
       WHEN NEW.held THEN 'held'
+      WHEN birth.is_blocked THEN 'blocked'
       WHEN birth.run_at_ms > birth.now_ms THEN 'scheduled'
       ELSE 'available'
     END,
@@ -835,7 +1208,9 @@ BEGIN
     birth.now_ms,
     CAST(coalesce(NEW.max_attempts, birth.max_attempts) AS INTEGER),
     NEW.kind,
-    CASE WHEN NEW.held THEN CASE WHEN birth.run_at_ms > birth.now_ms THEN 'scheduled' ELSE 'available' END END,
+    CASE
+      WHEN NEW.held THEN CASE WHEN birth.is_blocked THEN 'blocked' WHEN birth.run_at_ms > birth.now_ms THEN 'scheduled' ELSE 'available' END
+    END,
     CASE WHEN birth.lease_ms < 1 THEN RAISE(ABORT, 'tm_inbox: lease is shorter than 1 ms [out_of_range]') ELSE birth.lease_ms END,
     (SELECT atom FROM json_each(NEW.backoff) WHERE key = 'kind'),
     birth.base_ms,
@@ -846,9 +1221,12 @@ BEGIN
     CASE
       WHEN length(CAST(NEW.payload AS BLOB)) + coalesce(length(CAST(NEW.metadata AS BLOB)), 0) >= 3800 THEN zeroblob(300)
     END,
-    NEW.payload
+    NEW.payload,
+    birth.flow
   FROM (
     SELECT
+      coalesce(draft.flow, 0) AS flow,
+      coalesce(draft.is_blocked, 0) AS is_blocked,
       clock.now_ms,
       clock.last_deleted_task_id,
       q.priority,
@@ -928,17 +1306,388 @@ BEGIN
         max(CASE name WHEN 'max' THEN ms END) AS max_ms
       FROM known
     ) AS span
+    LEFT JOIN tm_inbox_draft AS draft
+      ON coalesce(NEW."unique", NEW.expires, NEW.timeout, NEW.deadline, NEW.partition, NEW.after, NEW."group", NEW.parent) IS NOT NULL
+      AND draft.id = (SELECT max(id) FROM tm_inbox_draft)
   ) AS birth;
 
   -- A trigger of somebody's that raises IGNORE, or an authorizer, may have dropped it.
   SELECT RAISE(ABORT, 'tm_inbox: the task was not written, look for a trigger that raises IGNORE or an authorizer that answers it [write_dropped]')
   WHERE changes() <> 1;
 
+  INSERT INTO tm_inbox_writes ("unique", partition, after, on_failure, "group", parent)
+  SELECT NEW."unique", NEW.partition, NEW.after, NEW.on_failure, NEW."group", NEW.parent WHERE coalesce(NEW."unique", NEW.expires, NEW.timeout, NEW.deadline, NEW.partition, NEW.after, NEW."group", NEW.parent) IS NOT NULL;
   INSERT INTO tm_task_moved (id, flow, from_state, to_state)
-  SELECT t.id, t.flow | 256, NULL, t.state
+  SELECT t.id, t.flow | iif(q.is_partitioned, 256, 0), NULL, t.state
   FROM tm_task AS t
   JOIN tm_queue AS q ON q.name = t.queue
-  WHERE t.id = last_insert_rowid() AND q.is_partitioned;
+  WHERE t.id = (SELECT max(id) FROM tm_task) AND (t.flow <> 0 OR q.is_partitioned);
+
+  INSERT INTO tm_inbox_ends (after, "group")
+  SELECT NEW.after, NEW."group" WHERE coalesce(NEW."unique", NEW.expires, NEW.timeout, NEW.deadline, NEW.partition, NEW.after, NEW."group", NEW.parent) IS NOT NULL;
+  SELECT RAISE(ABORT, 'tm_inbox: tm_inbox_draft was not emptied, look for a trigger that raises IGNORE or an authorizer that answers it [write_dropped]')
+  WHERE coalesce(NEW."unique", NEW.expires, NEW.timeout, NEW.deadline, NEW.partition, NEW.after, NEW."group", NEW.parent) IS NOT NULL AND EXISTS (SELECT 1 FROM tm_inbox_draft WHERE id = (SELECT max(id) FROM tm_task));
+END;
+
+CREATE TRIGGER main.tm_inbox_reads_a_place
+INSTEAD OF INSERT ON tm_inbox_reads
+BEGIN
+  SELECT RAISE(ABORT, 'tm_inbox: partition and group are text of 1 to 255 bytes without a NUL [bad_argument]')
+  WHERE (NEW.partition IS NOT NULL AND (typeof(NEW.partition) <> 'text' OR NEW.partition = '' OR instr(NEW.partition, char(0))))
+    OR (NEW."group" IS NOT NULL AND (typeof(NEW."group") <> 'text' OR NEW."group" = '' OR instr(NEW."group", char(0))));
+  SELECT RAISE(ABORT, 'tm_inbox: partition or group has more than 255 bytes [too_large]')
+  WHERE length(CAST(NEW.partition AS BLOB)) > 255 OR length(CAST(NEW."group" AS BLOB)) > 255;
+  SELECT RAISE(ABORT, 'tm_inbox: parent is the id of a task [bad_argument]')
+  WHERE NEW.parent IS NOT NULL
+    AND (typeof(NEW.parent) NOT IN ('integer', 'real') OR NEW.parent <> round(NEW.parent) OR NEW.parent < 1);
+  SELECT RAISE(ABORT, 'tm_inbox: expires and deadline are durations, or JSON such as {"at_ms":1700000000000} [bad_argument]')
+  WHERE EXISTS (
+    SELECT 1
+    FROM (SELECT NEW.expires AS at UNION ALL SELECT NEW.deadline)
+    WHERE at GLOB '{*'
+      AND (
+        (SELECT count(*) FROM json_each(at)) <> 1
+        OR NOT EXISTS (
+          SELECT 1 FROM json_each(at)
+          WHERE key = 'at_ms' AND type IN ('integer', 'real') AND atom = round(atom) AND atom BETWEEN 0 AND 253402300799999
+        )
+      )
+  );
+  SELECT RAISE(ABORT, 'tm_inbox: after is an id, JSON such as {"id":1,"on":"final"} or {"group":"g"}, or a JSON array of them [bad_argument]')
+  WHERE NEW.after IS NOT NULL
+    AND (
+      typeof(NEW.after) = 'blob'
+      OR EXISTS (
+        SELECT 1
+        FROM json_each(iif(NEW.after GLOB '[[]*', NEW.after, '[' || NEW.after || ']')) AS need
+        WHERE CASE need.type
+          WHEN 'integer' THEN need.value < 1
+          WHEN 'real' THEN need.value <> round(need.value) OR need.value < 1
+          WHEN 'object' THEN
+            (SELECT count(*) FROM json_each(need.value) WHERE key IN ('id', 'group')) <> 1
+            OR EXISTS (
+              SELECT 1 FROM json_each(need.value)
+              WHERE CASE key
+                WHEN 'id' THEN type NOT IN ('integer', 'real') OR atom <> round(atom) OR atom < 1
+                WHEN 'group' THEN type <> 'text' OR atom = '' OR instr(atom, char(0))
+                WHEN 'on' THEN type <> 'text' OR atom NOT IN ('completed', 'final')
+                ELSE 1
+              END
+            )
+          ELSE 1
+        END
+      )
+    );
+  SELECT RAISE(ABORT, 'tm_inbox: after has more than 10000 tasks or 16 groups, or a group of more than 255 bytes [too_large]')
+  WHERE NEW.after GLOB '[[]*'
+    AND (
+      (SELECT count(*) FROM json_each(NEW.after)) > 10000
+      OR (SELECT count(DISTINCT (SELECT atom FROM json_each(outside.value) WHERE key = 'group')) FROM json_each(NEW.after) AS outside WHERE outside.type = 'object') > 16
+    )
+    OR EXISTS (
+      SELECT 1
+      FROM json_each(iif(NEW.after GLOB '[[]*', NEW.after, '[' || NEW.after || ']')) AS outside
+      WHERE outside.type = 'object' AND length(CAST((SELECT atom FROM json_each(outside.value) WHERE key = 'group') AS BLOB)) > 255
+    );
+  SELECT RAISE(ABORT, 'tm_inbox: unique is text, or JSON of key (text without a NUL), fields (array of queue, kind, payload, partition), scope (incomplete, queued, all), period (duration) and on_conflict [bad_argument]')
+  WHERE NEW."unique" IS NOT NULL
+    AND (
+      typeof(NEW."unique") <> 'text'
+      OR NEW."unique" = ''
+      OR instr(NEW."unique", char(0))
+      OR NEW."unique" GLOB '{*'
+      AND (
+        NOT EXISTS (SELECT 1 FROM json_each(NEW."unique") WHERE key = 'key')
+        AND NOT EXISTS (SELECT 1 FROM json_each(NEW."unique", '$.fields'))
+        OR EXISTS (
+          SELECT 1 FROM json_each(NEW."unique")
+          WHERE CASE key
+            WHEN 'key' THEN type <> 'text' OR atom = '' OR instr(atom, char(0))
+            WHEN 'fields' THEN
+              type <> 'array'
+              OR EXISTS (
+                SELECT 1 FROM json_each(NEW."unique", '$.fields')
+                WHERE type <> 'text' OR atom NOT IN ('queue', 'kind', 'payload', 'partition')
+              )
+            WHEN 'scope' THEN type <> 'text' OR atom NOT IN ('incomplete', 'queued', 'all')
+            WHEN 'period' THEN type NOT IN ('integer', 'real', 'text')
+            WHEN 'on_conflict' THEN type <> 'text' OR atom NOT IN ('ignore', 'error', 'replace', 'reschedule')
+            ELSE 1
+          END
+        )
+      )
+    );
+  SELECT RAISE(ABORT, 'tm_inbox: the unique key has more than 1000 bytes [too_large]')
+  WHERE length(CAST(iif(NEW."unique" GLOB '{*', (SELECT atom FROM json_each(NEW."unique") WHERE key = 'key'), NEW."unique") AS BLOB)) > 1000;
+  SELECT RAISE(ABORT, 'tm_inbox: on_conflict is ignore or error, what replaces or reschedules is left to tm_enqueue [bad_argument]')
+  WHERE iif(NEW."unique" GLOB '{*', (SELECT atom FROM json_each(NEW."unique") WHERE key = 'on_conflict'), NULL) IN ('replace', 'reschedule');
+
+  -- What there is beside the life of the task: read once, used below, and gone at the end.
+  DELETE FROM tm_inbox_draft
+  WHERE id > (
+    SELECT max(coalesce((SELECT max(id) FROM tm_task), 0), last_deleted_task_id) FROM tm_setting WHERE id = 1
+  );
+  INSERT INTO tm_inbox_draft (
+    id, flow, is_blocked, needs, key, scope, until_ms, holder_id, expires_ms, deadline_ms, timeout_ms, group_revision
+  )
+  SELECT
+    p.id,
+    iif(p.key IS NULL, 0, 1)
+    | iif(NEW.after IS NULL, 0, 2)
+    | iif(NEW."group" IS NULL, 0, 8)
+    | iif(coalesce(NEW.expires, NEW.deadline, NEW.timeout) IS NULL, 0, 16)
+    | iif(NEW.partition IS NULL, 0, 32)
+    | iif(NEW.parent IS NULL, 0, 128),
+    EXISTS (
+      SELECT 1
+      FROM json_each(p.needs) AS need
+      LEFT JOIN tm_task AS t ON t.id = iif(need.type = 'object', (SELECT atom FROM json_each(need.value) WHERE key = 'id'), need.value)
+      LEFT JOIN tm_group AS g ON g.name = iif(need.type = 'object', (SELECT atom FROM json_each(need.value) WHERE key = 'group'), NULL)
+      WHERE iif(t.id IS NULL, g.finished_ms IS NULL, t.finished_ms IS NULL)
+        OR (
+          coalesce(NEW.on_failure, 'cancel') <> 'ignore'
+          AND iif(t.id IS NULL, g.cancelled + g.discarded > 0, t.state <> 'completed')
+          AND coalesce(iif(need.type = 'object', (SELECT atom FROM json_each(need.value) WHERE key = 'on'), NULL), iif(t.id IS NULL, 'final', 'completed')) = 'completed'
+        )
+    ),
+    p.needs,
+    p.key,
+    p.scope,
+    iif(p.scope = 'all', (p.now_ms / p.period_ms + 1) * p.period_ms, NULL),
+    (SELECT u.task_id FROM tm_unique AS u INDEXED BY tm_unique_key WHERE u.key = p.key AND u.is_held = 1),
+    p.expires_ms,
+    p.deadline_ms,
+    p.timeout_ms,
+    coalesce((SELECT revision FROM tm_group WHERE name = NEW."group"), 0)
+  FROM (
+    SELECT
+      max(coalesce((SELECT max(id) FROM tm_task), 0), clock.last_deleted_task_id) + 1 AS id,
+      clock.now_ms,
+      CASE
+        WHEN NEW.after IS NULL THEN NULL
+        WHEN NEW.after GLOB '[[]*' THEN NEW.after
+        ELSE '[' || NEW.after || ']'
+      END AS needs,
+      coalesce(iif(NEW."unique" GLOB '{*', (SELECT atom FROM json_each(NEW."unique") WHERE key = 'scope'), NULL), iif(span.period_ms IS NULL, 'incomplete', 'all')) AS scope,
+      coalesce(iif(NEW.expires GLOB '{*', CAST((SELECT atom FROM json_each(NEW.expires) WHERE key = 'at_ms') AS INTEGER), NULL), clock.now_ms + span.expires_ms) AS expires_ms,
+      coalesce(iif(NEW.deadline GLOB '{*', CAST((SELECT atom FROM json_each(NEW.deadline) WHERE key = 'at_ms') AS INTEGER), NULL), clock.now_ms + span.deadline_ms) AS deadline_ms,
+      CASE WHEN min(span.timeout_ms, 1) < 1 THEN RAISE(ABORT, 'tm_inbox: timeout is shorter than 1 ms [out_of_range]') ELSE span.timeout_ms END AS timeout_ms,
+      CASE WHEN min(span.period_ms, 1) < 1 THEN RAISE(ABORT, 'tm_inbox: period is shorter than 1 ms [out_of_range]') ELSE span.period_ms END AS period_ms,
+      -- As unique_compose of tm_enqueue has it, part by part.
+      CASE
+        WHEN NEW."unique" IS NOT NULL THEN substr(
+          iif(made.text IS NULL, '', ' key=' || quote(made.text))
+          || iif(made.fields LIKE '%"queue"%', ' queue=' || quote(NEW.queue), '')
+          || iif(made.fields LIKE '%"kind"%', ' kind=' || quote(NEW.kind), '')
+          || iif(
+            made.fields LIKE '%"payload"%',
+            ' payload=' || CASE
+              WHEN typeof(NEW.payload) = 'text' AND instr(NEW.payload, char(0)) THEN 'T' || quote(CAST(NEW.payload AS BLOB))
+              WHEN typeof(NEW.payload) = 'real' AND NEW.payload = CAST(NEW.payload AS INTEGER) THEN quote(CAST(NEW.payload AS INTEGER))
+              ELSE quote(NEW.payload)
+            END,
+            ''
+          )
+          || iif(made.fields LIKE '%"partition"%', ' partition=' || quote(NEW.partition), '')
+          || iif(span.period_ms IS NULL, '', ' window=' || (clock.now_ms / span.period_ms) || ' of ' || span.period_ms || 'ms'),
+          2
+        )
+      END AS key
+    FROM (
+      SELECT
+        last_deleted_task_id,
+        coalesce(clock_ms, CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)) AS now_ms
+      FROM tm_setting
+      WHERE id = 1
+    ) AS clock
+    JOIN (
+      SELECT
+        iif(NEW."unique" GLOB '{*', (SELECT atom FROM json_each(NEW."unique") WHERE key = 'key'), NEW."unique") AS text,
+        coalesce(iif(NEW."unique" GLOB '{*', (SELECT value FROM json_each(NEW."unique") WHERE key = 'fields'), NULL), '["queue"]') AS fields
+    ) AS made
+    JOIN (
+        WITH RECURSIVE
+          word (name, value) AS (
+            SELECT 'expires', NEW.expires WHERE NOT coalesce(NEW.expires GLOB '{*', 0)
+            UNION ALL
+            SELECT 'deadline', NEW.deadline WHERE NOT coalesce(NEW.deadline GLOB '{*', 0)
+            UNION ALL
+            SELECT 'timeout', NEW.timeout
+            UNION ALL
+            SELECT 'period', iif(NEW."unique" GLOB '{*', (SELECT atom FROM json_each(NEW."unique") WHERE key = 'period'), NULL)
+          ),
+          part (name, rest, number, total_ms) AS (
+            SELECT name, iif(value GLOB '-?*', substr(value, 2), value), NULL, 0.0
+            FROM word
+            WHERE typeof(value) = 'text'
+            UNION ALL
+            SELECT
+              name,
+              ltrim(rest, iif(number IS NULL, '0123456789.', 'abcdefghijklmnopqrstuvwxyz')),
+              CASE WHEN number IS NULL THEN substr(rest, 1, length(rest) - length(ltrim(rest, '0123456789.'))) END,
+              CASE
+                WHEN number IS NULL THEN total_ms
+                WHEN number GLOB '[0-9]*' AND number NOT GLOB '*.*.*' AND number NOT GLOB '*.' THEN
+                  total_ms + CAST(number AS REAL)
+                    * CASE substr(rest, 1, length(rest) - length(ltrim(rest, 'abcdefghijklmnopqrstuvwxyz')))
+                      WHEN 'ms' THEN 1
+                      WHEN 's' THEN 1000
+                      WHEN 'm' THEN 60000
+                      WHEN 'h' THEN 3600000
+                      WHEN 'd' THEN 86400000
+                      WHEN 'w' THEN 604800000
+                    END
+              END
+            FROM part
+            WHERE total_ms IS NOT NULL AND (rest <> '' OR number IS NOT NULL)
+          ),
+          span (name, ms) AS (
+            SELECT p.name, round(iif(w.value GLOB '-*', -p.total_ms, p.total_ms), 6)
+            FROM part AS p
+            JOIN word AS w ON w.name = p.name
+            WHERE p.total_ms IS NULL OR (p.rest = '' AND p.number IS NULL)
+            UNION ALL
+            SELECT name, CASE WHEN typeof(value) IN ('integer', 'real') THEN value * 1000.0 END
+            FROM word
+            WHERE typeof(value) NOT IN ('text', 'null')
+          ),
+          known (name, ms) AS (
+            SELECT
+              w.name,
+              CASE
+                WHEN w.value IS NULL THEN NULL
+                WHEN s.ms IS NULL OR w.value = '' THEN RAISE(ABORT, 'tm_inbox: expires, deadline, timeout and period are seconds, or text such as 90s or 1h30m [bad_argument]')
+                WHEN s.ms NOT BETWEEN 0 AND 3153600000000 THEN RAISE(ABORT, 'tm_inbox: a duration is outside 0..36500d [out_of_range]')
+                ELSE CAST(round(s.ms) AS INTEGER)
+              END
+            FROM word AS w
+            LEFT JOIN span AS s ON s.name = w.name
+          )
+      SELECT
+        max(CASE name WHEN 'expires' THEN ms END) AS expires_ms,
+        max(CASE name WHEN 'deadline' THEN ms END) AS deadline_ms,
+        max(CASE name WHEN 'timeout' THEN ms END) AS timeout_ms,
+        max(CASE name WHEN 'period' THEN ms END) AS period_ms
+      FROM known
+    ) AS span
+  ) AS p;
+  SELECT RAISE(ABORT, 'tm_inbox: tm_inbox_draft was not written, look for a trigger that raises IGNORE or an authorizer that answers it [write_dropped]')
+  WHERE changes() <> 1;
+  SELECT RAISE(ABORT, 'tm_inbox: expires or deadline reaches beyond the year 9999 [out_of_range]')
+  FROM tm_inbox_draft
+  WHERE id = (SELECT max(id) FROM tm_inbox_draft) AND max(coalesce(expires_ms, 0), coalesce(deadline_ms, 0)) > 253402300799999;
+  SELECT RAISE(ABORT, 'tm_inbox: a task that it is to wait for is not there [no_such_task]')
+  FROM tm_inbox_draft AS d
+  JOIN json_each(d.needs) AS need
+  WHERE NEW.after IS NOT NULL
+    AND d.id = (SELECT max(id) FROM tm_inbox_draft)
+    AND NOT (need.type = 'object' AND (SELECT atom FROM json_each(need.value) WHERE key = 'group') IS NOT NULL)
+    AND NOT EXISTS (SELECT 1 FROM tm_task WHERE id = iif(need.type = 'object', (SELECT atom FROM json_each(need.value) WHERE key = 'id'), need.value));
+  -- Nobody waits for a task that is new, but those who wait for its group.
+  SELECT RAISE(ABORT, 'tm_inbox: a task of the group would wait for itself in the end [cycle]')
+  FROM tm_inbox_draft AS d
+  JOIN json_each(d.needs) AS need
+  WHERE NEW.after IS NOT NULL
+    AND NEW."group" IS NOT NULL
+    AND d.id = (SELECT max(id) FROM tm_inbox_draft)
+    AND (
+      iif(need.type = 'object', (SELECT atom FROM json_each(need.value) WHERE key = 'group'), NULL) IS NEW."group"
+      OR EXISTS (
+        WITH RECURSIVE waiter (id) AS (
+          SELECT task_id FROM tm_group_wait WHERE group_name = NEW."group" AND status = 0
+          UNION
+          SELECT x.task_id
+          FROM waiter
+          CROSS JOIN tm_dependency AS x INDEXED BY tm_dependency_needed ON x.needs_id = waiter.id AND x.status = 0
+          UNION
+          SELECT w.task_id
+          FROM waiter
+          CROSS JOIN tm_flow AS f ON f.task_id = waiter.id
+          CROSS JOIN tm_group_wait AS w ON w.group_name = f.in_group AND w.status = 0
+        )
+        SELECT 1
+        FROM waiter
+        WHERE waiter.id = iif(need.type = 'object', (SELECT atom FROM json_each(need.value) WHERE key = 'id'), need.value)
+          OR EXISTS (
+            SELECT 1 FROM tm_flow
+            WHERE task_id = waiter.id AND in_group = iif(need.type = 'object', (SELECT atom FROM json_each(need.value) WHERE key = 'group'), NULL)
+          )
+      )
+    );
+
+  SELECT RAISE(ABORT, 'tm_inbox: another task holds the same key, see tm_unique [not_unique]')
+  FROM tm_inbox_draft
+  WHERE iif(NEW."unique" GLOB '{*', (SELECT atom FROM json_each(NEW."unique") WHERE key = 'on_conflict'), NULL) = 'error'
+    AND holder_id IS NOT NULL
+    AND id = (SELECT max(id) FROM tm_inbox_draft);
+END;
+
+CREATE TRIGGER main.tm_inbox_writes_a_place
+INSTEAD OF INSERT ON tm_inbox_writes
+BEGIN
+  INSERT INTO tm_flow (task_id, partition, on_failure, expires_ms, timeout_ms, deadline_ms, parent_id, in_group)
+  SELECT
+    id,
+    NEW.partition,
+    NEW.on_failure,
+    expires_ms,
+    timeout_ms,
+    deadline_ms,
+    CAST(NEW.parent AS INTEGER),
+    NEW."group"
+  FROM tm_inbox_draft
+  WHERE id = (SELECT max(id) FROM tm_inbox_draft) AND flow & 186;
+  INSERT INTO tm_unique (task_id, key, scope, until_ms)
+  SELECT id, key, scope, until_ms
+  FROM tm_inbox_draft
+  WHERE NEW."unique" IS NOT NULL AND id = (SELECT max(id) FROM tm_inbox_draft);
+  -- One that has failed already is waited for until the next claim or tick, which acts upon it.
+  INSERT INTO tm_dependency (task_id, needs_id, needs, status)
+  SELECT
+    need.task_id,
+    t.id,
+    need.needs,
+    CASE
+      WHEN t.finished_ms IS NULL THEN 0
+      WHEN t.state = 'completed' OR need.needs = 'final' THEN 1
+      WHEN NEW.on_failure = 'ignore' THEN 2
+      ELSE 0
+    END
+  FROM (
+    SELECT
+      d.id AS task_id,
+      CAST(iif(each.type = 'object', (SELECT atom FROM json_each(each.value) WHERE key = 'id'), each.value) AS INTEGER) AS needs_id,
+      min(coalesce(iif(each.type = 'object', (SELECT atom FROM json_each(each.value) WHERE key = 'on'), NULL), 'completed')) AS needs
+    FROM tm_inbox_draft AS d
+    JOIN json_each(d.needs) AS each
+    WHERE NEW.after IS NOT NULL AND d.id = (SELECT max(id) FROM tm_inbox_draft)
+    GROUP BY 2
+  ) AS need
+  JOIN tm_task AS t ON t.id = need.needs_id;
+  INSERT INTO tm_group_wait (task_id, group_name, needs, status)
+  SELECT
+    need.task_id,
+    need.name,
+    need.needs,
+    CASE
+      WHEN g.finished_ms IS NULL THEN 0
+      WHEN need.needs = 'final' OR g.cancelled + g.discarded = 0 THEN 1
+      ELSE 2
+    END
+  FROM (
+    SELECT
+      d.id AS task_id,
+      (SELECT atom FROM json_each(each.value) WHERE key = 'group') AS name,
+      min(coalesce((SELECT atom FROM json_each(each.value) WHERE key = 'on'), 'final')) AS needs
+    FROM tm_inbox_draft AS d
+    JOIN json_each(d.needs) AS each
+    WHERE NEW.after IS NOT NULL
+      AND d.id = (SELECT max(id) FROM tm_inbox_draft)
+      AND each.type = 'object'
+      AND (SELECT atom FROM json_each(each.value) WHERE key = 'group') IS NOT NULL
+    GROUP BY 2
+  ) AS need
+  LEFT JOIN tm_group AS g ON g.name = need.name;
 END;
 
 CREATE TRIGGER main.tm_migration_changes_the_stamp
@@ -1743,6 +2492,13 @@ BEGIN
   DELETE FROM tm_attempt WHERE task_id = OLD.id;
 END;
 
+CREATE TRIGGER main.tm_task_takes_its_waits_along
+BEFORE DELETE ON tm_task
+WHEN OLD.flow & 2
+BEGIN
+  DELETE FROM tm_group_wait WHERE task_id = OLD.id;
+END;
+
 CREATE TRIGGER main.tm_task_that_ends_by_hand_is_noted
 INSTEAD OF INSERT ON tm_task_moved
 WHEN NEW.flow & 4 AND (NEW.to_state = 'completed' OR NEW.to_state = 'cancelled' OR NEW.to_state = 'discarded')
@@ -1779,6 +2535,16 @@ BEGIN
   SELECT RAISE(ABORT, 'tm_task: flow says that it is unique, and tm_unique has no row of it, leave it to tm_enqueue [bad_argument]');
 END;
 
+CREATE TRIGGER main.tm_task_that_may_run_waits_for_no_group
+INSTEAD OF INSERT ON tm_task_moved
+WHEN NEW.flow & 2
+  AND NEW.from_state IS NOT NULL
+  AND (NEW.to_state = 'available' OR NEW.to_state = 'scheduled')
+  AND EXISTS (SELECT 1 FROM tm_flow WHERE task_id = NEW.id AND unmet > 0)
+BEGIN
+  UPDATE tm_group_wait SET status = 3 WHERE task_id = NEW.id AND status = 0;
+END;
+
 CREATE TRIGGER main.tm_task_that_may_run_waits_for_nothing
 INSTEAD OF INSERT ON tm_task_moved
 WHEN NEW.flow & 2
@@ -1794,6 +2560,34 @@ INSTEAD OF INSERT ON tm_task_moved
 WHEN NEW.flow & 256
 BEGIN
   INSERT INTO tm_task_counts (id, is_move, is_start) VALUES (NEW.id, 1, NEW.to_state = 'running');
+END;
+
+CREATE TRIGGER main.tm_task_that_moves_counts_in_its_group
+INSTEAD OF INSERT ON tm_task_moved
+WHEN NEW.flow & 8
+  AND (
+    NEW.from_state IS NULL
+    OR NEW.to_state = 'completed' OR NEW.to_state = 'cancelled' OR NEW.to_state = 'discarded'
+    OR NEW.from_state = 'completed' OR NEW.from_state = 'cancelled' OR NEW.from_state = 'discarded'
+  )
+BEGIN
+  UPDATE tm_group
+  SET
+    tasks = tasks + (NEW.from_state IS NULL),
+    open = open
+      + (NEW.from_state IS NULL OR NEW.from_state = 'completed' OR NEW.from_state = 'cancelled' OR NEW.from_state = 'discarded')
+      - (NEW.to_state = 'completed' OR NEW.to_state = 'cancelled' OR NEW.to_state = 'discarded'),
+    completed = completed - (NEW.from_state IS 'completed') + (NEW.to_state = 'completed'),
+    cancelled = cancelled - (NEW.from_state IS 'cancelled') + (NEW.to_state = 'cancelled'),
+    discarded = discarded - (NEW.from_state IS 'discarded') + (NEW.to_state = 'discarded'),
+    finished_ms = CASE
+      WHEN is_sealed
+        AND open = 1
+        AND (NEW.to_state = 'completed' OR NEW.to_state = 'cancelled' OR NEW.to_state = 'discarded')
+      THEN (SELECT moved_ms FROM tm_task WHERE id = NEW.id)
+    END,
+    revision = revision + 1
+  WHERE name = (SELECT in_group FROM tm_flow WHERE task_id = NEW.id);
 END;
 
 CREATE TRIGGER main.tm_task_that_moves_has_its_flow

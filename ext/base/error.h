@@ -19,6 +19,7 @@
   X(NO_SUCH_TASK, "no_such_task", "no task has this id")                                           \
   X(NO_SUCH_QUEUE, "no_such_queue", "no queue has this name")                                      \
   X(NO_SUCH_SCHEDULE, "no_such_schedule", "no schedule has this name")                             \
+  X(NO_SUCH_GROUP, "no_such_group", "no group has this name")                                      \
   X(WRONG_STATE, "wrong_state", "the task's state does not allow this move")                       \
   X(LEASE_LOST, "lease_lost", "the token is not the task's newest")                                \
   X(NEEDS_WRITE_TRANSACTION, "needs_write_transaction", "the call could not wait for the lock")    \

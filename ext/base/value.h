@@ -7,6 +7,7 @@
 
 #include "base/sqlite.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 typedef struct TmText {
@@ -26,6 +27,9 @@ typedef struct TmValue {
 #define TM_NO_TEXT ((TmText){NULL, 0})
 static inline TmText tm_text_of(const char *z) {
   return (TmText){z, (int)strlen(z)};
+}
+static inline bool tm_text_is_same(TmText a, TmText b) {
+  return a.n == b.n && a.z && b.z && memcmp(a.z, b.z, (size_t)a.n) == 0;
 }
 
 /* Bounds that the schema's constraints hold too. */

@@ -6,6 +6,8 @@
  *          deep as a chain of tasks is long. */
 #include "core/depend.h"
 
+#include "core/await.h"
+
 enum { EDGE_WAITS = 0, EDGE_MET = 1, EDGE_FAILED = 2 };
 
 /* Edges are read in blocks, so that no statement is open over the writes. */
@@ -195,6 +197,9 @@ static bool depend_is_blocked(const TmTask *task) {
 
 static void depend_unblock(TmRun *run, TmTask *task, sqlite3_int64 needs_id, TmState needed) {
   if (tm_run_failed(run) || task->state != TM_BLOCKED) return;
+  /* A group that failed in the same moment is noted, and what follows from that comes next. */
+  TmAwaited awaited;
+  if (tm_await_ended(run, task->id, &awaited) && awaited.is_failure) return;
   TmState to = task->run_at_ms > run->now_ms ? TM_SCHEDULED : TM_AVAILABLE;
   depend_move(run, task, to, "task %lld, the last that it waited for, is %s", needs_id, needed);
 }
@@ -292,18 +297,46 @@ static void settle_end(TmRun *run, TmSettling *settling, sqlite3_int64 id, TmSta
   if (count > 0) settle_add(run, settling, id);
 }
 
-/* A task that ended, or one from which somebody took the last that it waited for. */
+/* A group that a task waited for has ended, or somebody took away the last that it waited for. */
+static void settle_waiter(TmRun *run, sqlite3_int64 id) {
+  TmTask task;
+  TmAwaited awaited;
+  if (!tm_task_find(run, id, &task) || !depend_is_blocked(&task)) return;
+  bool has_group = tm_await_ended(run, id, &awaited);
+  char reason[TM_NAME_MAX_BYTES + 60] = "waits for no other";
+  while (has_group && awaited.is_failure && !tm_run_failed(run)) {
+    OnFailure on_failure =
+        depend_on_failure((TmText){awaited.on_failure, awaited.on_failure_bytes});
+    tm_await_overrule(run, id, &awaited);
+    TmState to = on_failure == FAILURE_HOLDS ? TM_HELD : TM_CANCELLED;
+    if (on_failure != FAILURE_IS_IGNORED && to != task.state) {
+      sqlite3_snprintf(sizeof reason, reason, "group '%.*s', which it needs, has failures",
+                       awaited.name_bytes, awaited.name);
+      tm_task_move(run, &task, to, TM_BY_OTHERS, tm_text_of(reason), TM_NO_TEXT);
+      return;
+    }
+    sqlite3_snprintf(sizeof reason, reason, "group '%.*s' has ended, and its failures are ignored",
+                     awaited.name_bytes, awaited.name);
+    has_group = tm_await_ended(run, id, &awaited);
+  }
+  if (tm_run_failed(run) || task.state != TM_BLOCKED || depend_unmet(run, id) > 0) return;
+  if (has_group) {
+    sqlite3_snprintf(sizeof reason, reason, "group '%.*s' has ended, it waits for no other",
+                     awaited.name_bytes, awaited.name);
+  }
+  TmState to = task.run_at_ms > run->now_ms ? TM_SCHEDULED : TM_AVAILABLE;
+  tm_task_move(run, &task, to, TM_BY_OTHERS, tm_text_of(reason), TM_NO_TEXT);
+}
+
+/* A task that ended, or one that waits for less than before. */
 static void settle_task(TmRun *run, TmSettling *settling, sqlite3_int64 id) {
   unsigned flow = 0;
   TmState state = depend_look(run, id, &flow);
   settling->left--;
   if (depend_is_final(state)) {
     settle_end(run, settling, id, state);
-  } else if (state == TM_BLOCKED && (flow & TM_FLOW_NEEDS) && depend_unmet(run, id) == 0) {
-    TmTask task;
-    if (!tm_task_find(run, id, &task)) return;
-    TmState to = task.run_at_ms > run->now_ms ? TM_SCHEDULED : TM_AVAILABLE;
-    tm_task_move(run, &task, to, TM_BY_OTHERS, tm_text_of("waits for no other"), TM_NO_TEXT);
+  } else if ((state == TM_BLOCKED || state == TM_HELD) && (flow & TM_FLOW_NEEDS)) {
+    settle_waiter(run, id);
   }
 }
 
@@ -333,11 +366,21 @@ void tm_depend_ended(TmRun *run, sqlite3_int64 id) {
   settle_run(run, &settling);
 }
 
+void tm_depend_group_ended(TmRun *run, TmText group) {
+  tm_await_prove_end(run, group);
+  if (tm_run_failed(run)) return;
+  if (run->context->settling) {
+    run->context->settling->has_notes = true;
+  } else {
+    tm_depend_settle(run, DEPEND_ALL);
+  }
+}
+
 sqlite3_int64 tm_depend_settle(TmRun *run, sqlite3_int64 limit) {
   if (tm_run_failed(run) || run->context->settling || limit <= 0) return 0;
   TmSettling settling = {.left = limit, .has_notes = true};
   settle_run(run, &settling);
-  if (!settling.has_notes && !tm_run_failed(run)) {
+  if (!settling.has_notes && settling.left < limit && !tm_run_failed(run)) {
     TmStmt s;
     tm_stmt_open(run, TM_Q_DEPEND_SETTLED, &s);
     tm_stmt_write(&s, "tm_setting");
@@ -354,6 +397,7 @@ bool tm_depend_blocks(TmRun *run, const TmFlow *flow) {
     int status = depend_status(depend_need(run, &flow->needs[i]), flow->needs[i].takes_final);
     if (status == EDGE_WAITS || (status == EDGE_FAILED && !ignores)) blocks = true;
   }
+  if (tm_await_blocks(run, flow)) blocks = true;
   return blocks;
 }
 
@@ -488,6 +532,7 @@ sqlite3_int64 tm_depend_rearm(TmRun *run, sqlite3_int64 id) {
       if (!tm_run_failed(run)) depend_set(run, &edge, failed[i].status);
     }
   } while (count == DEPEND_BLOCK && !tm_run_failed(run));
+  tm_await_rearm(run, id);
   return depend_unmet(run, id);
 }
 

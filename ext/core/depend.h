@@ -24,7 +24,7 @@ int tm_depend_sort(TmNeed *needs, int count);
 /* ---- at birth ---------------------------------------------------------- */
 
 /* True where the task is born blocked: for some that it needs, or by a failure that cancels or
- * holds it. [no_such_task] where one is not there. */
+ * holds it. [no_such_task] where one is not there, [cycle] as tm_await_blocks has it. */
 bool tm_depend_blocks(TmRun *run, const TmFlow *flow);
 
 /* Write the edges of a task just inserted, with its row of tm_flow. The need that has failed
@@ -42,8 +42,11 @@ TmState tm_depend_add(TmRun *run, sqlite3_int64 id, const TmNeed *need);
 
 /* A task that others wait for has ended: tell them, and those who wait for them, to the end. Called
  * inside itself (by a move that it makes, or a trigger of the user's) it notes the task for the
- * outermost call. */
+ * outermost call. One that is blocked has to look again at the groups that it waits for. */
 void tm_depend_ended(TmRun *run, sqlite3_int64 id);
+
+/* Go on with those who waited for a group that has ended: its trigger noted them. */
+void tm_depend_group_ended(TmRun *run, TmText group);
 
 /* Go on with what moves by hand have noted, over `limit` edges at most; returns how many. Who
  * keeps to settings.has_unsettled asks for it only where there is something. */

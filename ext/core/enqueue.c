@@ -75,7 +75,7 @@ static Outcome enqueue_try(TmRun *run, const TmEnqueue *task, const TmUniqueKey 
   TmFlow flow = task->flow;
   if (queue->is_partitioned) flow.bits |= TM_FLOW_LIMITED;
   TmBirth birth = tm_enqueue_birth(run, task, queue);
-  if (flow.need_count && tm_depend_blocks(run, &flow)) birth.state = TM_BLOCKED;
+  if ((flow.bits & TM_FLOW_NEEDS) && tm_depend_blocks(run, &flow)) birth.state = TM_BLOCKED;
   sqlite3_int64 before = sqlite3_total_changes64(run->context->db);
   TmStmt s;
   tm_stmt_open(run, TM_Q_ENQUEUE_INSERT, &s);

@@ -5,7 +5,10 @@
  * Why:     two copies of a rule, one in C and one in SQL, would part. */
 #include "core/flow.h"
 
+#include "core/children.h"
 #include "core/depend.h"
+#include "core/group.h"
+#include "core/await.h"
 #include "core/limit.h"
 #include "core/times.h"
 
@@ -29,6 +32,8 @@ static TmQuery flow_query(unsigned flow) {
 }
 
 static void flow_tell(TmRun *run, sqlite3_int64 id, unsigned flow, TmState from, TmState to) {
+  TmGroupCount count;
+  tm_group_count_begin(run, id, flow, from, to, &count);
   if (tm_run_failed(run)) return;
   TmStmt s;
   tm_stmt_open(run, flow_query(flow), &s);
@@ -51,6 +56,7 @@ static void flow_tell(TmRun *run, sqlite3_int64 id, unsigned flow, TmState from,
     }
   }
   if (flow & TM_FLOW_TIMES) tm_times_prove(run, id);
+  tm_group_count_end(run, id, &count);
 }
 
 /* Who waits for a task is told in C, because it moves others: the triggers are spared the bit. */
@@ -74,6 +80,8 @@ static void flow_insert(TmRun *run, const TmFlow *flow, sqlite3_int64 id) {
   flow_bind_time(&s, TM_P_FLOW_INSERT_EXPIRES_MS, "expires", &flow->expires);
   flow_bind_time(&s, TM_P_FLOW_INSERT_DEADLINE_MS, "deadline", &flow->deadline);
   if (flow->timeout_ms) tm_stmt_bind_int(&s, TM_P_FLOW_INSERT_TIMEOUT_MS, flow->timeout_ms);
+  if (flow->group.z) tm_stmt_bind_text(&s, TM_P_FLOW_INSERT_IN_GROUP, flow->group);
+  if (flow->parent_id) tm_stmt_bind_int(&s, TM_P_FLOW_INSERT_PARENT_ID, flow->parent_id);
   tm_stmt_write(&s, "tm_flow");
 }
 
@@ -111,8 +119,16 @@ unsigned tm_flow_set_times(TmRun *run, const TmFlow *flow, sqlite3_int64 id, uns
 }
 
 void tm_flow_born(TmRun *run, const TmFlow *flow, sqlite3_int64 id, TmState state) {
+  if (flow->group.z) tm_group_need_open(run, flow->group);
+  if (flow->parent_id) tm_children_need_parent(run, flow->parent_id);
   if (flow->bits & TM_FLOW_ROW) flow_insert(run, flow, id);
+  if (flow->parent_id) tm_children_prove_parent(run, flow->parent_id);
   sqlite3_int64 failed_id = flow->need_count ? tm_depend_born(run, flow, id) : 0;
+  bool has_failed_group = tm_await_born(run, flow, id);
   tm_flow_moved(run, id, flow->bits, TM_STATE_COUNT, state);
-  if (failed_id) tm_depend_fail_born(run, id, failed_id);
+  if (failed_id) {
+    tm_depend_fail_born(run, id, failed_id);
+  } else if (has_failed_group) {
+    tm_depend_ended(run, id);
+  }
 }

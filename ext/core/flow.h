@@ -26,6 +26,13 @@ typedef struct TmNeed {
   sqlite3_int64 id;
   bool takes_final; /* however it ends; else it has to complete */
 } TmNeed;
+
+/* A group that has to end first. */
+typedef struct TmGroupNeed {
+  TmText name;
+  bool takes_final; /* however its tasks end; else all have to complete */
+} TmGroupNeed;
+
 /* What the key of a unique task is made of, beside a text. */
 enum { TM_UNIQUE_QUEUE = 1, TM_UNIQUE_KIND = 2, TM_UNIQUE_PAYLOAD = 4, TM_UNIQUE_PARTITION = 8 };
 
@@ -63,10 +70,14 @@ typedef struct TmFlow {
   TmText partition;
   const TmNeed *needs; /* in order of their ids, each once */
   int need_count;
+  const TmGroupNeed *group_needs; /* each name once */
+  int group_need_count;
   TmText on_failure; /* absent: cancel */
   TmFlowTime expires, deadline;
   sqlite3_int64 timeout_ms; /* 0: none */
   TmUnique unique;          /* where TM_FLOW_UNIQUE */
+  TmText group;
+  sqlite3_int64 parent_id;
 } TmFlow;
 
 /* Write what belongs to a task that was just inserted. In the atomic scope only. */

@@ -75,6 +75,16 @@ static sqlite3_int64 select_newest(TmRun *run) {
   return id;
 }
 
+static bool select_is_one_group(TmRun *run, const TmFilter *filter) {
+  if (filter->is[TM_FILTER_GROUP].type != SQLITE_TEXT) return false;
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_SELECT_GROUP_COUNT, &s);
+  tm_stmt_bind_value(&s, TM_P_SELECT_GROUP_COUNT_GROUP, &filter->is[TM_FILTER_GROUP]);
+  bool is_one = tm_stmt_row(&s) && tm_stmt_int(&s, TM_C_SELECT_GROUP_COUNT_GROUPS) == 1;
+  tm_stmt_close(&s);
+  return is_one;
+}
+
 void tm_select_begin(TmRun *run, const TmFilter *filter, TmStateSet states, TmSelect *select) {
   memset(select, 0, sizeof *select);
   select->filter = filter;
@@ -84,6 +94,11 @@ void tm_select_begin(TmRun *run, const TmFilter *filter, TmStateSet states, TmSe
   int last;
   if (filter->has_ids) {
     select->by = TM_SELECT_BY_IDS;
+    select->ids = filter->ids;
+    select->id_count = filter->id_count;
+  } else if (select_is_one_group(run, filter)) {
+    select->by = TM_SELECT_BY_GROUP;
+    select->ids = select->block;
   } else if (filter->is[TM_FILTER_QUEUE].type == SQLITE_TEXT &&
              select_range(select->states, &first, &last) &&
              select_is_short(run, filter, first, last)) {
@@ -142,17 +157,42 @@ static int select_read(TmRun *run, TmSelect *select, sqlite3_int64 last_id, sqli
   return count;
 }
 
+/* The next ids of the group, behind the last one looked at; false where there are none. */
+static bool select_more_of_group(TmRun *run, TmSelect *select) {
+  if (select->id_count) select->seen_id = select->block[select->id_count - 1];
+  select->id_count = select->next = 0;
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_SELECT_GROUP, &s);
+  tm_stmt_bind_value(&s, TM_P_SELECT_GROUP_GROUP, &select->filter->is[TM_FILTER_GROUP]);
+  tm_stmt_bind_int(&s, TM_P_SELECT_GROUP_AFTER_ID, select->seen_id);
+  tm_stmt_bind_int(&s, TM_P_SELECT_GROUP_LAST_ID, select->last_id);
+  tm_stmt_bind_int(&s, TM_P_SELECT_GROUP_LIMIT, TM_SELECT_BLOCK);
+  while (select->id_count < TM_SELECT_BLOCK && tm_stmt_row(&s)) {
+    select->block[select->id_count++] = tm_stmt_int(&s, TM_C_SELECT_GROUP_TASK_ID);
+  }
+  if (!tm_run_failed(run) && !tm_stmt_reads(&s, TM_C_SELECT_GROUP_TASK_ID)) {
+    tm_run_unreadable(run, "tm_flow");
+  }
+  tm_stmt_close(&s);
+  return select->id_count > 0;
+}
+
+static bool select_has_id(TmRun *run, TmSelect *select) {
+  if (tm_run_failed(run)) return false;
+  if (select->next < select->id_count) return true;
+  return select->by == TM_SELECT_BY_GROUP && select_more_of_group(run, select);
+}
+
 int tm_select_next(TmRun *run, TmSelect *select, sqlite3_int64 room, TmSelectRow on_row,
                    void *arg) {
-  const TmFilter *filter = select->filter;
   if (room > TM_SELECT_BLOCK) room = TM_SELECT_BLOCK;
   if (select->states == 0 || tm_run_failed(run)) return 0;
-  if (select->by != TM_SELECT_BY_IDS) {
+  if (select->by != TM_SELECT_BY_IDS && select->by != TM_SELECT_BY_GROUP) {
     return select_read(run, select, select->last_id, room, on_row, arg);
   }
   int count = 0;
-  while (count < room && select->next < filter->id_count && !tm_run_failed(run)) {
-    sqlite3_int64 id = filter->ids[select->next++];
+  while (count < room && select_has_id(run, select)) {
+    sqlite3_int64 id = select->ids[select->next++];
     if (id > select->last_id) break;
     select->after_id = id - 1;
     count += select_read(run, select, id, 1, on_row, arg);

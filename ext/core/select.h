@@ -16,6 +16,8 @@
   X(QUEUE, "queue", NAMES)                                                                         \
   X(KIND, "kind", NAMES)                                                                           \
   X(WORKER, "worker", NAMES)                                                                       \
+  X(PARTITION, "partition", NAMES)                                                                 \
+  X(GROUP, "group", NAMES)                                                                         \
   X(TAGS, "tags", TEXTS)                                                                           \
   X(CREATED_BEFORE_MS, "created_before_ms", TIME)                                                  \
   X(CREATED_AFTER_MS, "created_after_ms", TIME)                                                    \
@@ -46,15 +48,23 @@ typedef struct TmFilter {
 /* A block is that long at most. */
 #define TM_SELECT_BLOCK 256
 
-typedef enum TmSelectBy { TM_SELECT_BY_ID, TM_SELECT_BY_IDS, TM_SELECT_BY_LIVE } TmSelectBy;
+typedef enum TmSelectBy {
+  TM_SELECT_BY_ID,
+  TM_SELECT_BY_IDS,
+  TM_SELECT_BY_GROUP,
+  TM_SELECT_BY_LIVE
+} TmSelectBy;
 
 typedef struct TmSelect {
   const TmFilter *filter; /* outlives the walk */
   TmStateSet states;
   TmSelectBy by;
   sqlite3_int64 after_id;
-  sqlite3_int64 last_id; /* the newest when the walk began */
-  int next;              /* of the ids */
+  sqlite3_int64 last_id;    /* the newest when the walk began */
+  const sqlite3_int64 *ids; /* those to look at: the filter's, or a block of the group's */
+  int id_count, next;
+  sqlite3_int64 block[TM_SELECT_BLOCK];
+  sqlite3_int64 seen_id; /* of the group, the last in a block */
 } TmSelect;
 
 /* Start at the first task that the filter asks for and whose state is among `states`. */

@@ -4,7 +4,9 @@
  * Why:     an operator who repeats a command wants its effect, not an error. */
 #include "core/steer.h"
 
+#include "core/children.h"
 #include "core/depend.h"
+#include "core/group.h"
 #include "core/times.h"
 #include "core/unique.h"
 
@@ -160,6 +162,8 @@ static bool steer_delete(TmRun *run, TmTask *task, const TmSteer *steer) {
   if (!before.is_readable) tm_run_unreadable(run, "tm_task, tm_event or tm_attempt");
   if (task->flow & TM_FLOW_UNIQUE) tm_unique_need_reads(run, task->id);
   steer_delete_history(run, task);
+  TmGroupExit leaving;
+  tm_group_exit_begin(run, task, &leaving);
   TmStmt s;
   tm_stmt_open(run, TM_Q_TASK_DELETE, &s);
   tm_stmt_bind_int(&s, TM_P_TASK_DELETE_ID, task->id);
@@ -171,6 +175,7 @@ static bool steer_delete(TmRun *run, TmTask *task, const TmSteer *steer) {
   if (after.next_task_id < before.next_task_id || after.next_event_id < before.next_event_id) {
     tm_run_dropped(run, "tm_setting");
   }
+  tm_group_exit_end(run, &leaving);
   return true;
 }
 
@@ -202,16 +207,43 @@ static TmStateSet steer_takes(const TmSteer *steer) {
   return steer->takes_completed ? takes | TM_STATE_BIT(TM_COMPLETED) : takes;
 }
 
+/* What a walk saw may be otherwise by now: a trigger of the application's on a task before this
+ * one may have moved it or taken it away. */
+static bool steer_found(TmRun *run, sqlite3_int64 id, TmStateSet states, const TmSteer *steer) {
+  TmTask task;
+  if (!tm_task_find(run, id, &task)) return false;
+  if (!(states & TM_STATE_BIT(task.state))) return false;
+  return steer_rules[steer->verb].change(run, &task, steer);
+}
+
+/* All below the task; returns how many were changed. */
+static sqlite3_int64 steer_children(TmRun *run, sqlite3_int64 id, const TmSteer *steer) {
+  if (!steer->with_children || tm_run_failed(run)) return 0;
+  sqlite3_int64 done = 0;
+  TmChildren walk;
+  tm_children_begin(run, id, &walk);
+  sqlite3_int64 child_id = tm_children_next(run, &walk);
+  while (child_id && !tm_run_failed(run)) {
+    done += steer_found(run, child_id, steer_takes(steer), steer);
+    child_id = tm_children_next(run, &walk);
+  }
+  run->task_id = id;
+  return done;
+}
+
 TmState tm_steer_one(TmRun *run, sqlite3_int64 id, const TmSteer *steer) {
   TmTask task;
   TmStateSet takes = steer_takes(steer);
   tm_task_load(run, id, &task);
-  tm_task_need_state(run, &task, takes | steer_rules[steer->verb].there);
+  if (!steer->with_children) {
+    tm_task_need_state(run, &task, takes | steer_rules[steer->verb].there);
+  }
   if (!tm_run_failed(run) && (takes & TM_STATE_BIT(task.state))) {
     steer_rules[steer->verb].change(run, &task, steer);
   } else if (steer->verb == TM_STEER_CANCEL) {
     tm_times_cancel(run, &task);
   }
+  steer_children(run, id, steer);
   return task.state;
 }
 
@@ -227,15 +259,6 @@ static void steer_note(void *arg, const TmStmt *row) {
   block->ids[block->count++] = tm_stmt_int(row, TM_C_SELECT_BY_ID_ID);
 }
 
-/* What the filter saw may be otherwise by now: a trigger of the application's on a task before
- * this one may have moved it or taken it away. */
-static bool steer_found(TmRun *run, sqlite3_int64 id, TmStateSet states, const TmSteer *steer) {
-  TmTask task;
-  if (!tm_task_find(run, id, &task)) return false;
-  if (!(states & TM_STATE_BIT(task.state))) return false;
-  return steer_rules[steer->verb].change(run, &task, steer);
-}
-
 sqlite3_int64 tm_steer_where(TmRun *run, const TmFilter *filter, const TmSteer *steer) {
   tm_run_begin(run);
   TmSteer each = *steer;
@@ -248,14 +271,17 @@ sqlite3_int64 tm_steer_where(TmRun *run, const TmFilter *filter, const TmSteer *
   TmSelect select;
   tm_select_begin(run, filter, steer_takes(&each), &select);
   sqlite3_int64 done = 0;
+  sqlite3_int64 below = 0;
   SteerBlock block;
   do {
     block.count = 0;
     tm_select_next(run, &select, filter->limit - done, steer_note, &block);
     for (int i = 0; i < block.count && !tm_run_failed(run); i++) {
-      done += steer_found(run, block.ids[i], select.states, &each);
+      if (!steer_found(run, block.ids[i], select.states, &each)) continue;
+      done++;
+      below += steer_children(run, block.ids[i], &each);
     }
   } while (block.count > 0 && done < filter->limit && !tm_run_failed(run));
   run->task_id = 0;
-  return done;
+  return done + below;
 }

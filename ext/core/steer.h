@@ -33,6 +33,7 @@ typedef enum TmIfNeeded {
 typedef struct TmSteer {
   TmSteerVerb verb;
   TmText reason;        /* of a cancel */
+  bool with_children;   /* of a cancel: all below it too */
   bool takes_completed; /* of a retry */
   TmWhen when;          /* of a reschedule */
   TmIfNeeded if_needed; /* of a delete */
@@ -44,12 +45,13 @@ typedef struct TmSteer {
  * they are. False where it had that time already. */
 bool tm_steer_set_time(TmRun *run, TmTask *task, sqlite3_int64 run_at_ms, const char *reason);
 
-/* One task, which has to be in a state that the verb takes. Returns the new state. */
+/* One task, which has to be in a state that the verb takes, any where its children are meant too.
+ * Returns the new state. */
 TmState tm_steer_one(TmRun *run, sqlite3_int64 id, const TmSteer *steer);
 
 /* All that the filter asks for, in the order of their ids; those in a state that the verb does not
  * take are left alone. A retry takes completed ones where the filter names them. Returns how many
- * were changed, at most the filter's limit. */
+ * were changed; the filter's limit is of those that it asks for, their children come on top. */
 sqlite3_int64 tm_steer_where(TmRun *run, const TmFilter *filter, const TmSteer *steer);
 
 #endif

@@ -7,6 +7,7 @@
  * Why:     a rule that is a look and then a write holds for those who look; an index for all. */
 #include "core/unique.h"
 
+#include "core/await.h"
 #include "core/depend.h"
 #include "core/queue.h"
 #include "core/spare.h"
@@ -157,6 +158,13 @@ static void unique_need_place(TmRun *run, const Holder *holder, const TmFlow *fl
                  "task %lld holds the same key and does not wait for task %lld, add that with "
                  "tm_depend",
                  holder->task_id, needs_id);
+  }
+  for (int i = 0; i < flow->group_need_count && !tm_run_failed(run); i++) {
+    TmText group = flow->group_needs[i].name;
+    if (tm_await_has(run, holder->task_id, group) || tm_run_failed(run)) continue;
+    tm_error_set(&run->error, TM_NOT_UNIQUE,
+                 "task %lld holds the same key and does not wait for group '%.*s', cancel it first",
+                 holder->task_id, group.n, group.z);
   }
 }
 

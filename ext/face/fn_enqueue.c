@@ -103,6 +103,12 @@ static void enqueue_times(TmOptions *options, TmFlow *flow) {
 static void enqueue_flow(TmOptions *options, TmFlow *flow) {
   enqueue_name(options, TM_TASK_PARTITION, &flow->partition);
   if (flow->partition.z) flow->bits |= TM_FLOW_PARTITION;
+  enqueue_name(options, TM_TASK_GROUP, &flow->group);
+  if (flow->group.z) flow->bits |= TM_FLOW_GROUP;
+  bool has_parent =
+      !tm_options_is_null(options, TM_TASK_PARENT) &&
+      tm_options_int(options, TM_TASK_PARENT, 1, 0x7fffffffffffffffLL, &flow->parent_id);
+  if (has_parent) flow->bits |= TM_FLOW_CHILD;
   enqueue_times(options, flow);
   tm_depend_options(options, TM_TASK_AFTER, TM_TASK_ON_FAILURE, flow);
   if (tm_unique_options(options, TM_TASK_UNIQUE, &flow->unique)) flow->bits |= TM_FLOW_UNIQUE;

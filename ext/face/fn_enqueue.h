@@ -20,6 +20,8 @@ enum {
   TM_TASK_METADATA,
   TM_TASK_HELD,
   TM_TASK_PARTITION,
+  TM_TASK_GROUP,
+  TM_TASK_PARENT,
   TM_TASK_EXPIRES,
   TM_TASK_TIMEOUT,
   TM_TASK_DEADLINE,
@@ -30,8 +32,8 @@ enum {
 };
 #define TM_TASK_OPTION_NAMES                                                                       \
   "priority", "delay", "run_at_ms", "max_attempts", "backoff", "lease", "kind", "tags",            \
-      "metadata", "held", "partition", "expires", "timeout", "deadline", "after", "on_failure",    \
-      "unique"
+      "metadata", "held", "partition", "group", "parent", "expires", "timeout", "deadline",        \
+      "after", "on_failure", "unique"
 
 /* Read them, checked; texts live as long as the options. */
 void tm_enqueue_options(TmOptions *options, TmEnqueue *task);

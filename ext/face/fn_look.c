@@ -64,6 +64,8 @@ static const TmJsonColumn flow_columns[] = {
     {"timeout_ms", TM_C_FLOW_ROW_TIMEOUT_MS, TM_JSON_AS_PLAIN},
     {"deadline_ms", TM_C_FLOW_ROW_DEADLINE_MS, TM_JSON_AS_PLAIN},
     {"stopping", TM_C_FLOW_ROW_STOPPING, TM_JSON_AS_PLAIN},
+    {"group", TM_C_FLOW_ROW_IN_GROUP, TM_JSON_AS_PLAIN},
+    {"parent_id", TM_C_FLOW_ROW_PARENT_ID, TM_JSON_AS_PLAIN},
     {NULL, 0, TM_JSON_AS_PLAIN},
 };
 

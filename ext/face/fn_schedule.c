@@ -53,6 +53,10 @@ static void schedule_options(TmOptions *options, TmSchedule *schedule) {
     tm_error_set(error, TM_BAD_ARGUMENT,
                  "unique is not an option of a schedule, overlap says what becomes of a slot");
   }
+  if (schedule->task.flow.bits & (TM_FLOW_GROUP | TM_FLOW_CHILD)) {
+    tm_error_set(error, TM_BAD_ARGUMENT,
+                 "the tasks of a schedule take no group and no parent, leave both out");
+  }
   if (tm_options_text(options, OPT_ZONE, &schedule->zone) && schedule->zone.z &&
       memchr(schedule->zone.z, 0, (size_t)schedule->zone.n)) {
     tm_error_set(error, TM_BAD_ARGUMENT, "zone has a NUL inside, give an IANA name");

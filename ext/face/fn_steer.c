@@ -1,9 +1,10 @@
 /* fn_steer.c - what people and their tools call.
  * Owns:    tm_cancel, tm_retry, tm_hold, tm_unhold, tm_reschedule, tm_delete, and each of them
- *          with _where; tm_pause, tm_resume, tm_tick, tm_prune, tm_reconcile.
+ *          with _where; tm_seal, tm_pause, tm_resume, tm_tick, tm_prune, tm_reconcile.
  * Promise: arguments are checked before anything is read or written.
  * Why:     checks and results only: the rules are in core/steer.c, core/tick.c and
  *          core/prune.c. */
+#include "core/group.h"
 #include "core/prune.h"
 #include "core/queue.h"
 #include "core/steer.h"
@@ -32,10 +33,37 @@ static void steer_one(TmCall *call, sqlite3_int64 id, const TmSteer *steer) {
   }
 }
 
+/* A text that begins as a JSON object does. */
+static bool steer_is_object(TmText text) {
+  int first = 0;
+  while (first < text.n && memchr(" \t\r\n", text.z[first], 4)) first++;
+  return first < text.n && text.z[first] == '{';
+}
+
+/* reason, options or both, from the second argument on. */
+static TmSteer steer_cancel(TmCall *call, TmOptions *options) {
+  enum { CHILDREN, REASON, COUNT };
+  static const char *const names[COUNT] = {"children", "reason"};
+  TmSteer steer = {.verb = TM_STEER_CANCEL};
+  TmText text = tm_args_text(call, 1, "reason");
+  bool is_options = !tm_args_has(call, 2) && steer_is_object(text);
+  if (!is_options) steer.reason = text;
+  tm_options_read(options, call, is_options ? 1 : 2, names, COUNT);
+  tm_options_bool(options, CHILDREN, &steer.with_children);
+  if (options->is_given[REASON] && steer.reason.z) {
+    tm_error_set(&call->run.error, TM_BAD_ARGUMENT,
+                 "reason is there twice, give it as an argument or as an option");
+  }
+  tm_options_text(options, REASON, &steer.reason);
+  return steer;
+}
+
 void fn_cancel(TmCall *call) {
   sqlite3_int64 id = steer_id(call);
-  TmText reason = tm_args_text(call, 1, "reason");
-  steer_one(call, id, &(TmSteer){.verb = TM_STEER_CANCEL, .reason = reason});
+  TmOptions options;
+  TmSteer steer = steer_cancel(call, &options);
+  steer_one(call, id, &steer);
+  tm_options_free(&options);
 }
 
 void fn_retry(TmCall *call) {
@@ -64,9 +92,7 @@ static TmWhen steer_when(TmCall *call) {
   if (tm_args_has(call, 1) && sqlite3_value_type(call->argv[1]) == SQLITE_TEXT) {
     text = tm_args_text(call, 1, "when");
   }
-  int first = 0;
-  while (first < text.n && memchr(" \t\r\n", text.z[first], 4)) first++;
-  if (first == text.n || text.z[first] != '{') {
+  if (!steer_is_object(text)) {
     when.ms = tm_args_duration(call, 1, "when");
     return when;
   }
@@ -104,8 +130,10 @@ static void steer_where(TmCall *call, const TmSteer *steer) {
 }
 
 void fn_cancel_where(TmCall *call) {
-  TmText reason = tm_args_text(call, 1, "reason");
-  steer_where(call, &(TmSteer){.verb = TM_STEER_CANCEL, .reason = reason});
+  TmOptions options;
+  TmSteer steer = steer_cancel(call, &options);
+  steer_where(call, &steer);
+  tm_options_free(&options);
 }
 
 void fn_retry_where(TmCall *call) {
@@ -127,6 +155,14 @@ void fn_reschedule_where(TmCall *call) {
 
 void fn_delete_where(TmCall *call) {
   steer_where(call, &(TmSteer){.verb = TM_STEER_DELETE});
+}
+
+/* ---- groups ---------------------------------------------------------- */
+
+void fn_seal(TmCall *call) {
+  TmText group = tm_args_name(call, 0, "group");
+  if (!tm_run_failed(&call->run)) tm_group_seal(&call->run, group);
+  tm_call_result_int(call, 1);
 }
 
 /* ---- queues and upkeep ----------------------------------------------- */

@@ -1,5 +1,5 @@
 /* tables.c - every virtual table there is.
- * Owns:    tm_tables, and what fills each: tm_claim, tm_history, tm_explain, tm_stats,
+ * Owns:    tm_tables, and what fills each: tm_claim, tm_history, tm_explain, tm_graph, tm_stats,
  *          tm_doctor, tm_help; tm_command is in command.c, tm_cron in fn_cron.c, tm_select in
  *          fn_select.c.
  * Promise: all but tm_claim and tm_command read only.
@@ -109,6 +109,17 @@ static void explain_fill(TmRows *rows, int argc, sqlite3_value **argv) {
   tm_stmt_close(&s);
 }
 
+static void graph_fill(TmRows *rows, int argc, sqlite3_value **argv) {
+  (void)argc;
+  sqlite3_int64 id = look_id(rows, argv);
+  tm_run_begin(&rows->run);
+  TmStmt s;
+  tm_stmt_open(&rows->run, TM_Q_GRAPH, &s);
+  tm_stmt_bind_int(&s, TM_P_GRAPH_ID, id);
+  tm_rows_add_all(rows, &s);
+  tm_stmt_close(&s);
+}
+
 static void stats_fill(TmRows *rows, int argc, sqlite3_value **argv) {
   (void)argc;
   (void)argv;
@@ -198,6 +209,14 @@ const TmTable tm_tables[] = {
      "For a limit: which one, and who holds it; `behind` counts within the partition, where there "
      "are "
      "any."},
+    {"tm_graph", "CREATE TABLE x(what, id, name, state, to_id, to_group, needs, of_task HIDDEN)", 7,
+     1, 1, false, true, graph_fill, NULL, "(id)", "what, id, name, state, to_id, to_group, needs",
+     "What a task hangs together with, nodes and then edges: `what` is task (name: its kind, or "
+     "queue), group (state: open, sealed or finished), needs (id waits, or waited, for to_id or "
+     "to_group: state is waits, met or failed), member (id is one of to_group), child (to_id is "
+     "the "
+     "parent of id). The 10,000 tasks that are reached first, by needs, groups, parents and "
+     "children. No row for a task that is not there."},
     {"tm_select",
      "CREATE TABLE x(id, queue, state, kind, priority, run_at_ms, attempt, created_ms, finished_ms,"
      " of_filter HIDDEN)",

@@ -42,7 +42,8 @@ const TmVerb tm_verbs[] = {
          "(`{\"kind\":\"fixed|linear|exponential\",\"base\":duration,\"max\":duration,\"jitter\":0."
          ".1}`), "
          "`lease` (duration), `kind` (text), `tags` (array of text), `metadata` (object), `held` "
-         "(true: set aside at birth), `partition` (text), `expires` and `deadline` (a duration "
+         "(true: set aside at birth), `partition` (text), `group` (text: one of a batch, until "
+         "tm_seal), `parent` (id of a task), `expires` and `deadline` (a duration "
          "from now "
          "or `{\"at_ms\":...}`: too late to start; too late altogether), `timeout` (duration: the "
          "longest that one attempt may run; see Times), `after` (an id, or "
@@ -78,10 +79,12 @@ const TmVerb tm_verbs[] = {
          "`'running'`, or `'cancelling'` when it should stop",
          "Extends the lease from now. Options: `lease` (duration), `progress` (0..1, null takes it "
          "away), `note` (text, null takes it away)."),
-    VERB(cancel, 1, 2, WRITES, NULL, "id [, reason]", "the new state",
+    VERB(cancel, 1, 3, WRITES, NULL, "id [, reason] [, options]", "the new state",
          "A waiting task is cancelled; a running one is cancelling, and cancelled once its worker "
          "fails it, lets go or loses the lease; it may still complete. Cancelling and cancelled "
-         "ones stay as they are."),
+         "ones stay as they are. Options: `children` (true: all tasks below it too, those that are "
+         "final left alone; the task itself may then be final), `reason`; a second argument that "
+         "begins with `{` is taken for the options."),
     VERB(retry, 1, 2, WRITES, NULL, "id [, options]", "`'available'`",
          "discarded, cancelled, retryable or scheduled -> available, with a fresh set of attempts. "
          "Option: `completed` (true: a completed task too)."),
@@ -105,18 +108,19 @@ const TmVerb tm_verbs[] = {
     VERB(inputs, 1, 1, READS | JSON, NULL, "id", "JSON array, or NULL",
          "What the task waits, or waited, for, in the order of the ids: an object for each, `id, "
          "kind, state, result, error`."),
-    VERB(
-        get, 1, 1, READS | JSON, NULL, "id", "JSON, or NULL",
-        "The task with its payload, result and the errors of its attempts; `schedule` and "
-        "`slot_ms` where a schedule made it; `partition`, `unique`, `after` and what else there is "
-        "of its "
-        "place among others."),
+    VERB(get, 1, 1, READS | JSON, NULL, "id", "JSON, or NULL",
+         "The task with its payload, result and the errors of its attempts; `schedule` and "
+         "`slot_ms` where a schedule made it; `partition`, `unique`, `after`, `group`, `parent_id` "
+         "and what "
+         "else there is of its place among others."),
 
     /* Many tasks at once. */
-    VERB(cancel_where, 1, 2, WRITES, NULL, "filter [, reason]", "count of tasks changed",
+    VERB(cancel_where, 1, 3, WRITES, NULL, "filter [, reason] [, options]",
+         "count of tasks changed",
          "tm_cancel of every task that the filter asks for; see Filters. Of running ones each is "
          "cancelling, with its lease as it was; cancelling, cancelled, completed and discarded "
-         "ones are left alone."),
+         "ones are left alone. Options: those of tm_cancel; `limit` is then of the tasks that the "
+         "filter asks for, and the count is of all."),
     VERB(retry_where, 1, 1, WRITES, NULL, "filter", "count of tasks changed",
          "tm_retry of discarded, cancelled, retryable and scheduled ones, and of completed ones "
          "where `state` names them. The others are left alone."),
@@ -132,6 +136,12 @@ const TmVerb tm_verbs[] = {
          "tm_delete of cancelled and discarded ones, and of completed ones where `state` names "
          "them. The others are left alone. One that a row of the application points at fails the "
          "call, which then removes none."),
+
+    /* Groups. */
+    VERB(seal, 1, 1, WRITES, NULL, "group", "1",
+         "Closes a group: no task joins it any more `[wrong_state]`, and when its tasks are final "
+         "it is finished. A group comes into being with its first task; `tm_group` shows its "
+         "counts and progress. `[no_such_group]`."),
 
     /* Queues and upkeep. */
     VERB(pause, 1, 1, WRITES, NULL, "queue", "1",

@@ -47,6 +47,7 @@ void fn_hold_where(TmCall *call);
 void fn_unhold_where(TmCall *call);
 void fn_reschedule_where(TmCall *call);
 void fn_delete_where(TmCall *call);
+void fn_seal(TmCall *call);
 void fn_pause(TmCall *call);
 void fn_resume(TmCall *call);
 void fn_tick(TmCall *call);

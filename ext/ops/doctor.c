@@ -236,6 +236,25 @@ static void doctor_schedules(const Doctor *doctor) {
   sqlite3_free(what);
 }
 
+/* Groups that nobody has sealed, as far as can be told. */
+static void doctor_groups(const Doctor *doctor) {
+  TmRun *run = doctor->run;
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_DOCTOR_GROUPS, &s);
+  tm_stmt_bind_int(&s, TM_P_DOCTOR_GROUPS_NOW_MS, run->now_ms);
+  if (tm_stmt_row(&s)) {
+    sqlite3_int64 groups = tm_stmt_int(&s, TM_C_DOCTOR_GROUPS_GROUPS);
+    doctor_say_made(doctor, "unsealed_groups", groups == 0, "warn",
+                    groups ? sqlite3_mprintf("%lld that tasks wait for are a day old, with no open "
+                                             "task and not sealed, the first is '%s'",
+                                             groups, tm_stmt_text(&s, TM_C_DOCTOR_GROUPS_FIRST).z)
+                           : sqlite3_mprintf("none"),
+                    "SELECT tm_seal(name), when no more tasks come");
+  }
+  tm_stmt_close(&s);
+  doctor_recover(doctor, "unsealed_groups");
+}
+
 /* Finished tasks that are past their time and cannot be deleted. */
 static void doctor_pruning(const Doctor *doctor) {
   TmRun *run = doctor->run;
@@ -270,5 +289,6 @@ void tm_doctor_run(TmRun *run, TmDoctorRow *row, void *arg) {
   }
   if (!tm_run_failed(run)) doctor_tasks(&doctor);
   if (!tm_run_failed(run)) doctor_schedules(&doctor);
+  if (!tm_run_failed(run)) doctor_groups(&doctor);
   if (!tm_run_failed(run)) doctor_pruning(&doctor);
 }

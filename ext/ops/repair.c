@@ -12,7 +12,7 @@
 #include "ops/doctor.h"
 #include "store/migrate.h"
 
-#define CHECKS_MAX  64
+#define CHECKS_MAX  96
 #define CHECK_BYTES 96
 #define CURE_BYTES  160
 #define NO_LIMIT    0x7fffffffffffffffLL
@@ -150,7 +150,7 @@ typedef struct RepairCure {
   sqlite3_int64 (*run)(TmRun *run);
   bool needs_clock;
   int count;
-  RepairStep steps[14];
+  RepairStep steps[17];
 } RepairCure;
 
 #define DO(name)                                                                                   \
@@ -175,9 +175,10 @@ static const RepairCure cures[] = {
      "made missing queues, removed rows whose task, queue or move is not there",
      NULL,
      false,
-     14,
+     17,
      {DO(FK_QUEUES), DO(FK_ATTEMPTS), DO(FK_NOTES), DO(FK_COUNTS), DO(FK_DEPENDENCIES),
-      DO(FK_SETTLE), DO(MOVES), PLAIN(CHAIN), PLAIN(NEWEST), PLAIN(ENDS), LIMITS}},
+      DO(FK_SETTLE), DO(FK_GROUPS), DO(FK_WAITS), DO(GROUPS), DO(MOVES), PLAIN(CHAIN),
+      PLAIN(NEWEST), PLAIN(ENDS), LIMITS}},
     {"dependencies_are_told_by_bits", "set the bits", NULL, false, 2, {DO(UNMET_ROWS), DO(BITS)}},
     {"times_are_due", "set when they are due", NULL, false, 1, {DO(TIMES)}},
     {"times_are_told_by_bits", "set the bits", NULL, false, 2, {DO(TIMES_BITS), DO(TIMES_USED)}},
@@ -191,8 +192,8 @@ static const RepairCure cures[] = {
      "let the tasks go",
      NULL,
      false,
-     2,
-     {DO(UNMET), DO(WAITS)}},
+     3,
+     {DO(UNMET), DO(WAITS), DO(GROUP_WAITS)}},
     {"blocked_tasks_wait_for_others",
      "noted them for the next claim or tick",
      NULL,
@@ -205,6 +206,19 @@ static const RepairCure cures[] = {
      false,
      2,
      {DO(SETTLE), DO(STAMP)}},
+    {"groups_are_counted", "counted them again", NULL, false, 2, {DO(FK_GROUPS), DO(GROUPS)}},
+    {"groups_are_told_by_bits",
+     "set the bits",
+     NULL,
+     false,
+     3,
+     {DO(UNMET_ROWS), DO(GROUP_BITS), DO(PARENTS)}},
+    {"nobody_waits_for_a_group_that_ended",
+     "noted them for the next claim or tick",
+     NULL,
+     false,
+     3,
+     {DO(GROUP_ENDS), DO(SETTLE), DO(STAMP)}},
     {"states_are_known",
      "discarded the tasks",
      NULL,

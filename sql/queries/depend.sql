@@ -52,6 +52,11 @@ WITH RECURSIVE waiter (id) AS (
   SELECT d.task_id
   FROM waiter
   CROSS JOIN main.tm_dependency AS d INDEXED BY tm_dependency_needed ON d.needs_id = waiter.id AND d.status = 0
+  UNION
+  SELECT w.task_id
+  FROM waiter
+  CROSS JOIN main.tm_flow AS f ON f.task_id = waiter.id
+  CROSS JOIN main.tm_group_wait AS w ON w.group_name = f.in_group AND w.status = 0
 )
 SELECT id FROM waiter WHERE id = :needs_id LIMIT 1;
 
@@ -102,10 +107,18 @@ FROM main.tm_dependency
 WHERE task_id = :task_id
 ORDER BY needs_id;
 
+-- Of a group, its tasks.
 -- name: depend_inputs
 -- columns: id kind state result error
 SELECT t.id, t.kind, t.state, t.result, t.error
 FROM main.tm_dependency AS d
 CROSS JOIN main.tm_task AS t ON t.id = d.needs_id
 WHERE d.task_id = :task_id
-ORDER BY d.needs_id;
+UNION ALL
+SELECT t.id, t.kind, t.state, t.result, t.error
+FROM main.tm_group_wait AS w
+CROSS JOIN main.tm_flow AS f INDEXED BY tm_flow_group ON f.in_group = w.group_name
+CROSS JOIN main.tm_task AS t ON t.id = f.task_id
+WHERE w.task_id = :task_id
+  AND NOT EXISTS (SELECT 1 FROM main.tm_dependency WHERE task_id = :task_id AND needs_id = t.id)
+ORDER BY 1;

@@ -26,6 +26,16 @@ WHERE state = 'available'
 ORDER BY max(run_at_ms, created_ms)
 LIMIT 1;
 
+-- Groups that somebody waits for, with nothing left to do and not sealed: was that forgotten?
+-- name: doctor_groups
+-- columns: groups first
+SELECT count(*), min(g.name)
+FROM main.tm_group AS g
+WHERE NOT g.is_sealed
+  AND g.open = 0
+  AND g.created_ms <= :now_ms - 86400000
+  AND EXISTS (SELECT 1 FROM main.tm_group_wait WHERE group_name = g.name AND status = 0);
+
 -- by: the tables of others that may keep a task. What an unfinished task needs stays by rights.
 -- name: doctor_in_use
 -- columns: tasks first_id by

@@ -1,8 +1,12 @@
 -- A task's place among others.
 
 -- name: flow_insert
-INSERT INTO main.tm_flow (task_id, partition, on_failure, expires_ms, timeout_ms, deadline_ms)
-VALUES (:task_id, :partition, :on_failure, :expires_ms, :timeout_ms, :deadline_ms);
+INSERT INTO main.tm_flow (
+  task_id, partition, on_failure, expires_ms, timeout_ms, deadline_ms, parent_id, in_group
+)
+VALUES (
+  :task_id, :partition, :on_failure, :expires_ms, :timeout_ms, :deadline_ms, :parent_id, :in_group
+);
 
 -- Whoever is replaced gets other times; a trigger works out when the next is over.
 -- name: flow_times
@@ -19,8 +23,10 @@ WHERE task_id = :task_id;
 
 -- What tm_get shows of it.
 -- name: flow_row
--- columns: partition expires_ms timeout_ms deadline_ms stopping
-SELECT partition, expires_ms, timeout_ms, deadline_ms, stopping FROM main.tm_flow WHERE task_id = :task_id;
+-- columns: partition in_group parent_id expires_ms timeout_ms deadline_ms stopping
+SELECT partition, in_group, parent_id, expires_ms, timeout_ms, deadline_ms, stopping
+FROM main.tm_flow
+WHERE task_id = :task_id;
 
 -- A birth (from_state is NULL) or a move: what follows from it is in triggers on this view.
 -- name: flow_moved

@@ -114,10 +114,31 @@ SELECT
   'SELECT * FROM tm_explain(' || needs.id || ')'
 FROM needs
 UNION ALL
-SELECT 'blocked', 'waits for ' || (f.unmet - 100) || iif(f.unmet = 101, ' more task', ' more tasks'), NULL, 'see tm_dependency'
+SELECT 'blocked', 'waits for ' || (n - 100) || iif(n = 101, ' more task', ' more tasks'), NULL, 'see tm_dependency'
+FROM (
+  SELECT
+    f.unmet - (SELECT count(*) FROM main.tm_group_wait AS w WHERE w.task_id = f.task_id AND w.status = 0) AS n
+  FROM task
+  CROSS JOIN main.tm_flow AS f ON f.task_id = task.id
+  WHERE task.state = 'blocked'
+)
+WHERE n > 100
+UNION ALL
+SELECT
+  'blocked',
+  'waits for group ''' || g.name || iif(w.needs = 'final', ''' to end: ', ''' to complete: ')
+    || iif(g.is_sealed, '', 'it is not sealed, ')
+    || g.open || ' of ' || g.tasks || iif(g.tasks = 1, ' task is open', ' tasks are open'),
+  (SELECT due_ms FROM main.tm_flow WHERE task_id = :id),
+  iif(
+    g.is_sealed,
+    'SELECT * FROM tm_select(' || quote(json_object('group', g.name)) || ')',
+    'SELECT tm_seal(' || quote(g.name) || ')'
+  )
 FROM task
-CROSS JOIN main.tm_flow AS f ON f.task_id = task.id
-WHERE task.state = 'blocked' AND f.unmet > 100
+CROSS JOIN main.tm_group_wait AS w ON w.task_id = task.id AND w.status = 0
+CROSS JOIN main.tm_group AS g ON g.name = w.group_name
+WHERE task.state = 'blocked'
 UNION ALL
 SELECT 'waiting', 'sleeps or waits for an event', run_at_ms, 'wait, or send the event'
 FROM task

@@ -157,12 +157,17 @@ DELETE FROM main.tm_settle WHERE task_id NOT IN (SELECT id FROM main.tm_task);
 -- name: repair_unmet_rows
 INSERT INTO main.tm_flow (task_id)
 SELECT DISTINCT task_id FROM main.tm_dependency
+WHERE task_id NOT IN (SELECT task_id FROM main.tm_flow)
+UNION
+SELECT task_id FROM main.tm_group_wait
 WHERE task_id NOT IN (SELECT task_id FROM main.tm_flow);
 
 -- name: repair_unmet
 UPDATE main.tm_flow
 SET unmet = (SELECT count(*) FROM main.tm_dependency WHERE task_id = tm_flow.task_id AND status = 0)
-WHERE unmet <> (SELECT count(*) FROM main.tm_dependency WHERE task_id = tm_flow.task_id AND status = 0);
+  + (SELECT count(*) FROM main.tm_group_wait WHERE task_id = tm_flow.task_id AND status = 0)
+WHERE unmet <> (SELECT count(*) FROM main.tm_dependency WHERE task_id = tm_flow.task_id AND status = 0)
+  + (SELECT count(*) FROM main.tm_group_wait WHERE task_id = tm_flow.task_id AND status = 0);
 
 -- name: repair_bits
 UPDATE main.tm_task
@@ -185,6 +190,37 @@ WHERE status = 0
       AND NOT (t.state = 'held' AND t.held_from IS 'blocked')
   );
 
+-- name: repair_group_waits
+UPDATE main.tm_group_wait
+SET status = 3
+WHERE status = 0
+  AND EXISTS (
+    SELECT 1 FROM main.tm_task AS t
+    WHERE t.id = tm_group_wait.task_id
+      AND t.finished_ms IS NULL
+      AND t.state <> 'blocked'
+      AND NOT (t.state = 'held' AND t.held_from IS 'blocked')
+  );
+
+-- name: repair_group_ends
+UPDATE main.tm_group_wait
+SET status = (
+  SELECT iif(tm_group_wait.needs = 'final' OR g.cancelled + g.discarded = 0, 1, 2)
+  FROM main.tm_group AS g
+  WHERE g.name = tm_group_wait.group_name
+)
+WHERE status = 0
+  AND group_name IN (SELECT name FROM main.tm_group WHERE finished_ms IS NOT NULL);
+
+-- name: repair_group_bits
+UPDATE main.tm_task
+SET flow = flow
+  | iif(EXISTS (SELECT 1 FROM main.tm_group_wait WHERE task_id = tm_task.id), 2, 0)
+  | iif(EXISTS (SELECT 1 FROM main.tm_flow WHERE task_id = tm_task.id AND in_group IS NOT NULL), 8, 0)
+  | iif(EXISTS (SELECT 1 FROM main.tm_flow WHERE task_id = tm_task.id AND parent_id IS NOT NULL), 128, 0)
+WHERE (flow & 2 = 0 AND id IN (SELECT task_id FROM main.tm_group_wait))
+  OR (flow & 136 <> 136 AND id IN (SELECT task_id FROM main.tm_flow WHERE in_group IS NOT NULL OR parent_id IS NOT NULL));
+
 -- What nobody went on with, the next claim or tick goes on with.
 -- name: repair_settle
 INSERT INTO main.tm_settle (task_id)
@@ -196,6 +232,10 @@ WHERE t.id NOT IN (SELECT task_id FROM main.tm_settle)
       t.state = 'blocked'
       AND t.flow & 2
       AND EXISTS (SELECT 1 FROM main.tm_flow WHERE task_id = t.id AND unmet = 0)
+    )
+    OR (
+      (t.state = 'blocked' OR t.held_from = 'blocked')
+      AND EXISTS (SELECT 1 FROM main.tm_group_wait WHERE task_id = t.id AND status = 2)
     )
     OR (
       t.finished_ms IS NOT NULL
@@ -246,3 +286,50 @@ DELETE FROM main.tm_limit WHERE queue NOT IN (SELECT name FROM main.tm_queue WHE
 
 -- name: repair_limits
 INSERT INTO main.tm_queue_counts (queue) SELECT name FROM main.tm_queue WHERE is_limited;
+
+-- Who waited for a group that is gone, or was a task that is gone, waits for it no more.
+-- name: repair_fk_waits
+DELETE FROM main.tm_group_wait
+WHERE task_id NOT IN (SELECT id FROM main.tm_task) OR group_name NOT IN (SELECT name FROM main.tm_group);
+
+-- name: repair_fk_groups
+INSERT INTO main.tm_group (name, created_ms, revision)
+SELECT DISTINCT in_group, 0, 1 FROM main.tm_flow
+WHERE in_group IS NOT NULL AND in_group NOT IN (SELECT name FROM main.tm_group);
+
+-- Tasks that were deleted stay counted as they ended.
+-- name: repair_groups
+UPDATE main.tm_group
+SET
+  tasks = x.removed + x.here,
+  open = x.open,
+  completed = x.completed,
+  cancelled = x.removed + x.here - x.open - x.completed - x.discarded,
+  discarded = x.discarded,
+  removed = x.removed,
+  finished_ms = CASE WHEN is_sealed AND x.open = 0 THEN coalesce(finished_ms, sealed_ms, created_ms) END,
+  revision = revision + 1
+FROM (
+  SELECT
+    g.name,
+    g.removed,
+    count(t.id) AS here,
+    count(t.id) FILTER (WHERE t.finished_ms IS NULL) AS open,
+    max(count(t.id) FILTER (WHERE t.state = 'completed'), min(g.completed, g.removed + count(t.id) FILTER (WHERE t.state = 'completed'))) AS completed,
+    max(count(t.id) FILTER (WHERE t.state = 'discarded'), min(g.discarded, g.removed + count(t.id) FILTER (WHERE t.state = 'discarded'))) AS discarded
+  FROM main.tm_group AS g
+  LEFT JOIN main.tm_flow AS f ON f.in_group = g.name
+  LEFT JOIN main.tm_task AS t ON t.id = f.task_id
+  GROUP BY g.name
+) AS x
+WHERE x.name = tm_group.name
+  AND (
+    tm_group.tasks <> x.removed + x.here
+    OR tm_group.open <> x.open
+    OR (tm_group.finished_ms IS NOT NULL) <> (is_sealed AND x.open = 0)
+  );
+
+-- name: repair_parents
+UPDATE main.tm_task
+SET flow = flow | 64
+WHERE flow & 64 = 0 AND id IN (SELECT parent_id FROM main.tm_flow WHERE parent_id IS NOT NULL);

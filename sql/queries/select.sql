@@ -1,6 +1,6 @@
 -- Tasks by a filter, block by block: after_id is the last id of the block before, last_id the
 -- newest when the walk began: a trigger that enqueues a task for each that is moved would else keep
--- it going for ever. A parameter that is NULL asks for nothing. state, queue, kind, worker and tags are JSON arrays, payload is a
+-- it going for ever. A parameter that is NULL asks for nothing. state, queue, kind, worker, partition, group and tags are JSON arrays, payload is a
 -- JSON object of paths; the caller has checked all of them. What stands in tm_task may have been
 -- written by hand, and is looked at before it is read as JSON: a CASE does that in this order.
 
@@ -30,6 +30,14 @@ WHERE
   AND (:queue IS NULL OR t.queue IN (SELECT value FROM json_each(:queue)))
   AND (:kind IS NULL OR t.kind IN (SELECT value FROM json_each(:kind)))
   AND (:worker IS NULL OR t.worker IN (SELECT value FROM json_each(:worker)))
+  AND (
+    :partition IS NULL
+    OR (SELECT partition FROM main.tm_flow WHERE task_id = t.id AND t.flow) IN (SELECT value FROM json_each(:partition))
+  )
+  AND (
+    :group IS NULL
+    OR (SELECT in_group FROM main.tm_flow WHERE task_id = t.id AND t.flow) IN (SELECT value FROM json_each(:group))
+  )
   AND (:created_before_ms IS NULL OR t.created_ms < :created_before_ms)
   AND (:created_after_ms IS NULL OR t.created_ms > :created_after_ms)
   AND (:finished_before_ms IS NULL OR t.finished_ms < :finished_before_ms)
@@ -79,6 +87,14 @@ WHERE
   AND t.state IN (SELECT value FROM json_each(:state))
   AND (:kind IS NULL OR t.kind IN (SELECT value FROM json_each(:kind)))
   AND (:worker IS NULL OR t.worker IN (SELECT value FROM json_each(:worker)))
+  AND (
+    :partition IS NULL
+    OR (SELECT partition FROM main.tm_flow WHERE task_id = t.id AND t.flow) IN (SELECT value FROM json_each(:partition))
+  )
+  AND (
+    :group IS NULL
+    OR (SELECT in_group FROM main.tm_flow WHERE task_id = t.id AND t.flow) IN (SELECT value FROM json_each(:group))
+  )
   AND (:created_before_ms IS NULL OR t.created_ms < :created_before_ms)
   AND (:created_after_ms IS NULL OR t.created_ms > :created_after_ms)
   AND (:finished_before_ms IS NULL OR t.finished_ms < :finished_before_ms)
@@ -115,3 +131,19 @@ WHERE
   AND phase BETWEEN :first_phase AND :last_phase
   AND phase IS NOT NULL
 LIMIT 1 OFFSET :length;
+
+-- The tasks of a group, where it is one: the array holds as many names as the count says.
+-- name: select_group
+-- columns: task_id
+-- plan: tm_flow_group
+SELECT task_id FROM main.tm_flow INDEXED BY tm_flow_group
+WHERE
+  in_group = (SELECT value FROM json_each(:group))
+  AND task_id > :after_id
+  AND task_id <= :last_id
+ORDER BY task_id
+LIMIT :limit + 0;
+
+-- name: select_group_count
+-- columns: groups
+SELECT json_array_length(:group);

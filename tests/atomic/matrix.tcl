@@ -138,6 +138,22 @@ proc ::matrix::keyed_sql {} {
   }
 }
 
+# 1 and 2 are the open tasks of the sealed group `g`, 3 and 4 wait for it, 5 for `h`, which has one task and
+# is not sealed; 7 has the children 8 and 9; 10 is final and the last of `gone`; 1 runs.
+proc ::matrix::grouped_sql {} {
+  return {
+    SELECT tm_clock_set(1700000000000);
+    INSERT INTO tm_queue (name) VALUES ('two');
+    SELECT tm_enqueue('two', 1, '{"group":"g"}'), tm_enqueue('two', 2, '{"group":"g"}'), tm_enqueue('two', 3, '{"after":{"group":"g"}}');
+    SELECT tm_enqueue('two', 4, '{"after":[{"group":"g","on":"completed"},{"group":"h"}],"on_failure":"hold"}');
+    SELECT tm_enqueue('two', 5, '{"after":{"group":"h","on":"completed"}}'), tm_enqueue('two', 6, '{"group":"h"}');
+    SELECT tm_claim('two', 'w', '{"id":1,"lease":"9h"}'), tm_seal('g'), tm_cancel(2);
+    SELECT tm_enqueue('two', 7), tm_enqueue('two', 8, '{"parent":7}'), tm_enqueue('two', 9, '{"parent":8}');
+    SELECT tm_enqueue('two', 10, '{"group":"gone"}'), tm_cancel(10), tm_seal('gone');
+    SELECT tm_enqueue('two', 11, '{"group":"open","after":1}'), tm_enqueue('two', 12, '{"after":{"group":"gone","on":"completed"}}');
+  }
+}
+
 # The application's own tables, and what stands in its way.
 proc ::matrix::application_sql {} {
   return {
@@ -156,7 +172,7 @@ proc ::matrix::application_sql {} {
 }
 
 # `tasks`, `plans`, `kept` and `broken` have the newest schema, `plans` schedules too, `kept` limits of its queue `work`
-# for what is finished, `chained` tasks that wait for others, `noted` one of them ended by hand, `timed` tasks with times, `keyed` tasks that are unique, `broken` a history out of order; `first` has version 1 of it, `bare` none. Pages are short, so that
+# for what is finished, `chained` tasks that wait for others, `noted` one of them ended by hand, `timed` tasks with times, `keyed` tasks that are unique, `grouped` groups, who waits for them, and children, `broken` a history out of order; `first` has version 1 of it, `bare` none. Pages are short, so that
 # what a verb writes needs new ones.
 proc ::matrix::make_databases {} {
   variable folder
@@ -164,7 +180,7 @@ proc ::matrix::make_databases {} {
   if {$folder ne {}} return
   set folder $::harness::scratch/matrix
   file mkdir $folder
-  foreach name {tasks timed plans kept chained noted keyed broken first bare} {
+  foreach name {tasks timed plans kept chained noted keyed grouped broken first bare} {
     sqlite3 ::make $folder/$name
     ::harness::load_extension make
     ::make eval "PRAGMA page_size = 512; PRAGMA journal_mode = $journal"
@@ -174,6 +190,7 @@ proc ::matrix::make_databases {} {
     if {$name eq "timed"} { ::make eval [timed_sql] }
     if {$name eq "kept"} { ::make eval [kept_sql] }
     if {$name in {chained noted}} { ::make eval [chained_sql] }
+    if {$name eq "grouped"} { ::make eval [grouped_sql] }
     if {$name eq "keyed"} { ::make eval [keyed_sql] }
     if {$name eq "noted"} { ::make eval {UPDATE tm_task SET state = 'completed' WHERE id = 2} }
     if {$name eq "broken"} {
@@ -221,8 +238,8 @@ proc ::matrix::rows_contexts {} {
 
 proc ::matrix::inbox_contexts {} {
   return [list \
-    inbox         {} {INSERT INTO tm_inbox(queue, payload) VALUES (ARGS)} {} \
-    inbox_begin   "BEGIN; INSERT INTO mine VALUES (1)" {INSERT INTO tm_inbox(queue, payload) VALUES (ARGS)} COMMIT \
+    inbox         {} {INSERT INTO tm_inbox(INBOX) VALUES (ARGS)} {} \
+    inbox_begin   "BEGIN; INSERT INTO mine VALUES (1)" {INSERT INTO tm_inbox(INBOX) VALUES (ARGS)} COMMIT \
     inbox_trigger {} {INSERT INTO fire VALUES ('inbox')} {} \
   ]
 }
@@ -641,9 +658,9 @@ proc ::matrix::run {base context} {
   return $wrong
 }
 
-# matrix NAME SENTENCE {verb arguments} ?-base B? ?-direct? ?-one? ?-timeless? ?-savepoint? ?-keys-off? ?-only CONTEXTS? ?-rows? ?-inbox?
+# matrix NAME SENTENCE {verb arguments} ?-base B? ?-direct? ?-one? ?-timeless? ?-savepoint? ?-keys-off? ?-only CONTEXTS? ?-rows? ?-inbox? ?-columns COLUMNS?
 #
-# -direct: not callable from a trigger; -rows: the arguments are those of the table tm_claim;
+# -columns: of tm_inbox, else queue and payload; -direct: not callable from a trigger; -rows: the arguments are those of the table tm_claim;
 # -one: the verb is a single INSERT; -timeless: it leaves or returns the
 # time of the machine; -savepoint: it may open one; -keys-off: it switches foreign keys off
 # meanwhile.
@@ -660,6 +677,7 @@ proc ::matrix::matrix {name sentence call args} {
       -base { set args [lassign $args base] }
       -only { set args [lassign $args only] }
       -direct - -one - -timeless - -savepoint - -keys-off { lappend flags $option }
+      -columns { set args [lassign $args inbox]; lappend flags [list inbox $inbox] }
       -rows { set contexts [rows_contexts] }
       -inbox { set contexts [inbox_contexts] }
     }
@@ -686,11 +704,13 @@ proc ::matrix::in_context {base flags verb arguments context} {
   make_databases
   set command [join [concat [list '$verb'] [expr {$arguments eq {} ? {} : [list $arguments]}]] ", "]
   set columns [join [lrange {verb arg1 arg2 arg3 arg4 arg5} 0 [llength [split_arguments $arguments]]] ", "]
-  set map [list CALL "tm_${verb}($arguments)" COMMAND $command COLUMNS $columns ARGS $arguments]
+  set inbox [lindex [lsearch -inline -index 0 $flags inbox] 1]
+  if {$inbox eq {}} { set inbox "queue, payload" }
+  set map [list INBOX $inbox CALL "tm_${verb}($arguments)" COMMAND $command COLUMNS $columns ARGS $arguments]
   set fire {CREATE TRIGGER fires AFTER INSERT ON fire BEGIN SELECT 1; END}
   set body [dict get {
     call {SELECT CALL} command {INSERT INTO tm_command(COLUMNS) VALUES (COMMAND)}
-    inbox {INSERT INTO tm_inbox(queue, payload) VALUES (ARGS)} none {SELECT 1}
+    inbox {INSERT INTO tm_inbox(INBOX) VALUES (ARGS)} none {SELECT 1}
   } [expr {[regexp {INTO fire VALUES \('(\w+)'\)} [lindex $context 1] -> kind] ? $kind : "none"}]]
   set fire [string map $map "CREATE TRIGGER fires AFTER INSERT ON fire BEGIN INSERT INTO mine VALUES ('before'); $body; INSERT INTO mine VALUES ('after'); END"]
   return [run $base [lmap sql $context { string map $map $sql }]]
