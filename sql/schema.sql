@@ -310,7 +310,11 @@ CREATE TABLE main.tm_schedule (
   kind TEXT,
   tags TEXT,
   metadata TEXT,
-  payload ANY,
+  payload ANY, partition TEXT
+  CONSTRAINT schedule_partition_is_1_to_255_bytes CHECK (length(CAST(partition AS BLOB)) BETWEEN 1 AND 255), expires_ms INTEGER
+  CONSTRAINT schedule_expires_is_in_range CHECK (expires_ms BETWEEN 0 AND 3153600000000), timeout_ms INTEGER
+  CONSTRAINT schedule_timeout_is_in_range CHECK (timeout_ms BETWEEN 1 AND 3153600000000), deadline_ms INTEGER
+  CONSTRAINT schedule_deadline_is_in_range CHECK (deadline_ms BETWEEN 0 AND 3153600000000),
   CONSTRAINT schedule_is_unique PRIMARY KEY (name),
   CONSTRAINT schedule_fills_a_queue FOREIGN KEY (queue) REFERENCES tm_queue (name),
   CONSTRAINT schedule_is_made_by_tm_schedule CHECK (revision >= 0),

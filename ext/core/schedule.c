@@ -53,6 +53,17 @@ static void schedule_read_task(const TmStmt *s, TmEnqueue *task) {
   task->backoff_jitter = tm_stmt_real(s, TM_C_SCHEDULE_LOAD_BACKOFF_JITTER);
 }
 
+static void schedule_read_flow(const TmStmt *s, TmFlow *flow) {
+  flow->partition = tm_stmt_text(s, TM_C_SCHEDULE_LOAD_PARTITION);
+  flow->expires.is_given = schedule_has_int(s, TM_C_SCHEDULE_LOAD_EXPIRES_MS, &flow->expires.ms);
+  flow->deadline.is_given = schedule_has_int(s, TM_C_SCHEDULE_LOAD_DEADLINE_MS, &flow->deadline.ms);
+  flow->timeout_ms = tm_stmt_int(s, TM_C_SCHEDULE_LOAD_TIMEOUT_MS);
+  if (flow->partition.z) flow->bits |= TM_FLOW_PARTITION;
+  if (flow->expires.is_given || flow->deadline.is_given || flow->timeout_ms) {
+    flow->bits |= TM_FLOW_TIMES;
+  }
+}
+
 static void schedule_read(const TmStmt *s, TmScheduleRow *row) {
   TmSchedule *schedule = &row->schedule;
   schedule->name = tm_stmt_text(s, TM_C_SCHEDULE_LOAD_NAME);
@@ -66,6 +77,7 @@ static void schedule_read(const TmStmt *s, TmScheduleRow *row) {
   schedule->max_runs = tm_stmt_int(s, TM_C_SCHEDULE_LOAD_MAX_RUNS);
   schedule->jitter_ms = tm_stmt_int(s, TM_C_SCHEDULE_LOAD_JITTER_MS);
   schedule_read_task(s, &schedule->task);
+  schedule_read_flow(s, &schedule->task.flow);
   row->is_paused = tm_stmt_int(s, TM_C_SCHEDULE_LOAD_PAUSED) != 0;
   row->next_ms = schedule_int(s, TM_C_SCHEDULE_LOAD_NEXT_MS, TM_NO_TIME);
   row->due_ms = schedule_int(s, TM_C_SCHEDULE_LOAD_DUE_MS, TM_NO_TIME);
@@ -152,6 +164,17 @@ static void schedule_bind_task(TmStmt *s, const TmEnqueue *task) {
   }
 }
 
+static void schedule_bind_flow(TmStmt *s, const TmFlow *flow) {
+  tm_stmt_bind_text(s, TM_P_SCHEDULE_PUT_PARTITION, flow->partition);
+  if (flow->expires.is_given) {
+    tm_stmt_bind_int(s, TM_P_SCHEDULE_PUT_EXPIRES_MS, flow->expires.ms);
+  }
+  if (flow->deadline.is_given) {
+    tm_stmt_bind_int(s, TM_P_SCHEDULE_PUT_DEADLINE_MS, flow->deadline.ms);
+  }
+  if (flow->timeout_ms) tm_stmt_bind_int(s, TM_P_SCHEDULE_PUT_TIMEOUT_MS, flow->timeout_ms);
+}
+
 static void schedule_bind_time(TmStmt *s, int param, sqlite3_int64 time_ms) {
   if (time_ms != TM_NO_TIME) tm_stmt_bind_int(s, param, time_ms);
 }
@@ -169,6 +192,7 @@ static void schedule_bind(TmStmt *s, const TmSchedule *schedule) {
   tm_stmt_bind_int(s, TM_P_SCHEDULE_PUT_JITTER_MS, schedule->jitter_ms);
   tm_stmt_bind_int(s, TM_P_SCHEDULE_PUT_NOW_MS, s->run->now_ms);
   schedule_bind_task(s, &schedule->task);
+  schedule_bind_flow(s, &schedule->task.flow);
 }
 
 void tm_schedule_write(TmStmt *stmt, TmText name, sqlite3_int64 revision, sqlite3_int64 next_ms,

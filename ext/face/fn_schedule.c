@@ -36,26 +36,22 @@ static int schedule_choice(TmOptions *options, int i, const char *const *words, 
 static void schedule_options(TmOptions *options, TmSchedule *schedule) {
   TmError *error = &options->call->run.error;
   tm_enqueue_options(options, &schedule->task);
-  for (int i = TM_TASK_PARTITION; i <= TM_TASK_DEADLINE; i++) {
-    if (!options->is_given[i] || options->values[i].type == TM_JSON_NULL) continue;
-    tm_error_set(error, TM_BAD_ARGUMENT, "the tasks of a schedule take no %s, leave it away",
-                 options->names[i]);
-  }
+  const TmFlow *flow = &schedule->task.flow;
   if (options->is_given[TM_TASK_AFTER] || options->is_given[TM_TASK_ON_FAILURE]) {
     tm_error_set(error, TM_BAD_ARGUMENT,
                  "the tasks of a schedule wait for no others, leave after and on_failure away");
-  }
-  if (schedule->task.has_run_at) {
+  } else if (schedule->task.has_run_at) {
     tm_error_set(error, TM_BAD_ARGUMENT,
                  "the time of a slot is its task's run_at_ms, give delay to move it");
-  }
-  if (schedule->task.flow.bits & TM_FLOW_UNIQUE) {
+  } else if (flow->bits & TM_FLOW_UNIQUE) {
     tm_error_set(error, TM_BAD_ARGUMENT,
                  "unique is not an option of a schedule, overlap says what becomes of a slot");
-  }
-  if (schedule->task.flow.bits & (TM_FLOW_GROUP | TM_FLOW_CHILD)) {
+  } else if (flow->bits & (TM_FLOW_GROUP | TM_FLOW_CHILD)) {
     tm_error_set(error, TM_BAD_ARGUMENT,
                  "the tasks of a schedule take no group and no parent, leave both out");
+  } else if (flow->expires.is_at || flow->deadline.is_at) {
+    tm_error_set(error, TM_BAD_ARGUMENT,
+                 "expires and deadline are for each task of a schedule, give durations");
   }
   if (tm_options_text(options, OPT_ZONE, &schedule->zone) && schedule->zone.z &&
       memchr(schedule->zone.z, 0, (size_t)schedule->zone.n)) {

@@ -1,7 +1,7 @@
 -- Schedules.
 
 -- name: schedule_load
--- columns: name spec zone queue paused next_ms due_ms runs resumed_ms revision catch_up overlap start_ms end_ms max_runs jitter_ms delay_ms held priority max_attempts lease_ms backoff_kind backoff_base_ms backoff_max_ms backoff_jitter kind tags metadata payload
+-- columns: name spec zone queue paused next_ms due_ms runs resumed_ms revision catch_up overlap start_ms end_ms max_runs jitter_ms delay_ms held priority max_attempts lease_ms backoff_kind backoff_base_ms backoff_max_ms backoff_jitter kind tags metadata payload partition expires_ms timeout_ms deadline_ms
 SELECT
   name,
   spec,
@@ -31,7 +31,11 @@ SELECT
   kind,
   tags,
   metadata,
-  payload
+  payload,
+  partition,
+  expires_ms,
+  timeout_ms,
+  deadline_ms
 FROM main.tm_schedule
 WHERE name = :name;
 
@@ -72,7 +76,11 @@ INSERT INTO main.tm_schedule (
   kind,
   tags,
   metadata,
-  payload
+  payload,
+  partition,
+  expires_ms,
+  timeout_ms,
+  deadline_ms
 )
 VALUES (
   :name,
@@ -101,7 +109,11 @@ VALUES (
   :kind,
   :tags,
   :metadata,
-  :payload
+  :payload,
+  :partition,
+  :expires_ms,
+  :timeout_ms,
+  :deadline_ms
 )
 ON CONFLICT (name) DO UPDATE SET
   spec = excluded.spec,
@@ -130,7 +142,11 @@ ON CONFLICT (name) DO UPDATE SET
   kind = excluded.kind,
   tags = excluded.tags,
   metadata = excluded.metadata,
-  payload = excluded.payload;
+  payload = excluded.payload,
+  partition = excluded.partition,
+  expires_ms = excluded.expires_ms,
+  timeout_ms = excluded.timeout_ms,
+  deadline_ms = excluded.deadline_ms;
 
 -- What a write should have left: an authorizer can make the change of a column vanish.
 -- name: schedule_written
