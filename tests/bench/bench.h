@@ -6,6 +6,7 @@
  *   verbs.c     the extension against the same by hand, in turns
  *   growth.c    the same operation in queues of other sizes
  *   counts.c    what is exact: frames, statements prepared, bytes on disk, memory
+ *   flow.c      what a place among others costs
  *   rivals.c    several processes on one file
  *   main.c      picks the section
  *
@@ -134,6 +135,7 @@ void bench_enqueue_payload(Subject *subject, const char *payload);
 void bench_verbs(const Settings *settings);
 void bench_growth(const Settings *settings);
 void bench_counts(const Settings *settings);
+void bench_flow(const Settings *settings);
 void bench_rivals(const Settings *settings);
 /* A burst of each operation in functions of their own, for callgrind. */
 void bench_profile(const Settings *settings);

@@ -10,8 +10,8 @@ static const struct Section {
   const char *name;
   void (*run)(const Settings *settings);
 } sections[] = {
-    {"verbs", bench_verbs},   {"growth", bench_growth},   {"counts", bench_counts},
-    {"rivals", bench_rivals}, {"profile", bench_profile},
+    {"verbs", bench_verbs}, {"growth", bench_growth}, {"counts", bench_counts},
+    {"flow", bench_flow},   {"rivals", bench_rivals}, {"profile", bench_profile},
 };
 
 char *bench_path(const Settings *settings, const char *name) {

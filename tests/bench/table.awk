@@ -23,6 +23,19 @@ function quotient(text, a, b, bound) {
   if ((a in value) && (b in value) && value[b] > 0) judge(text, value[a] / value[b], 1, bound, 0)
 }
 
+# A part of section flow: microseconds among a thousand tasks, and the largest ratio to that.
+function flow(text, what,    i, worst, base, name) {
+  worst = 0
+  for (i = 1; i <= count; i++) {
+    name = order[i]
+    if (name !~ "^flow_" what "_1[km].*_us$") continue
+    if (!base) base = value[name]
+    sub(/_us$/, "_ratio", name)
+    if (value[name] > worst) worst = value[name]
+  }
+  if (base) judge(text " (" number(base) " us), up to 1,000,000", worst, 1, 1.5, 0)
+}
+
 # The largest of the growth figures of one kind.
 function growth(text, what,    i, worst, name) {
   worst = 0
@@ -74,6 +87,19 @@ END {
   for (i = 1; i <= n; i++) limit(verbs[i] ", against the same facts by hand", verbs[i] "_ratio_full", 1.2)
   limit("batch of 1,000 by function calls, against the same by hand", "batch_calls_ratio_full", 1.5)
   limit("batch of 1,000 by one tm_command ... SELECT", "batch_command_ratio_full", 1.3)
+  flow("enqueue of a plain task, among unique ones", "enqueue_plain")
+  flow("enqueue with a unique key", "enqueue_unique")
+  flow("enqueue that finds its key held", "enqueue_duplicate")
+  flow("enqueue after another task", "enqueue_after")
+  flow("complete without a dependant", "complete_0_dependants")
+  flow("complete with one", "complete_1_dependant")
+  flow("complete with a thousand, each", "complete_1000_dependants_each")
+  flow("enqueue into a group", "enqueue_group")
+  flow("complete in a group", "complete_group")
+  flow("claim, one at a time in 1 to 100,000 partitions", "claim_partition")
+  flow("fair claim, 1 to 100,000 partitions", "claim_fair")
+  flow("a tick that fires, 1 to 1,000 schedules", "fire")
+  flow("pruning 10,000, each", "prune_10000_each")
   limit("WAL frames, history on, in bursts: enqueue", "frames_enqueue_tm", 2.3)
   limit("  claim", "frames_claim_tm", 4.2)
   limit("  complete", "frames_complete_tm", 3.1)
