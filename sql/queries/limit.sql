@@ -173,7 +173,7 @@ LIMIT 1;
 
 -- What a move should have left of a task's place and of the line that it stands in.
 -- name: limit_proof
--- columns: id setting queue limited place flow partition is_wrong
+-- columns: id setting queue limited place flow partition due is_wrong
 SELECT
   t.id,
   s.stamp,
@@ -182,6 +182,7 @@ SELECT
   x.task_id,
   f.task_id,
   p.name,
+  d.task_id,
   x.task_id IS NOT CASE WHEN d.is_wanted THEN d.task_id END
   OR (
     d.is_wanted
