@@ -1,0 +1,275 @@
+#!/usr/bin/env tclsh
+# model.tcl - random steps on the extension and on a model of it, side by side.
+#
+#   tclsh tests/model/model.tcl ?--steps N? ?--seconds N? ?--seed N? ?--life N? ?--jobs N? …
+#
+#   --steps N     so many steps, 100,000 where nothing is said
+#   --seconds N   as many steps as there is time for
+#   --seed N      the seed of the first life; each further one has the next number
+#   --life N      steps of a life: then all is compared, and the next begins with an empty database
+#   --jobs N      so many processes at once; the lives are the same
+#   --mutants     the control: each wrong model of mutants.tcl must be found within --steps
+#   --mutant NAME one of them
+#   --replay FILE the steps in a file, as a failed run has left it
+#
+# After each step the results, errors, last_insert_rowid() and the rows that it wrote are compared;
+# every 25 steps all rows of all tables, as one of the connections sees them. On a disagreement the
+# steps that lead there are made fewer and printed. The last line is `N passed, N failed`.
+
+package require Tcl 8.6
+package require sqlite3
+
+set here [file dirname [file normalize [info script]]]
+set root [file dirname [file dirname $here]]
+foreach part {reference database walk mutants} { source $here/$part.tcl }
+
+namespace eval ::model {
+  variable steps 100000
+  variable seconds 0
+  variable seed [expr {[clock microseconds] % 1000000}]
+  variable life 5000
+  variable jobs 1
+  variable stride 1       ;# from the seed of one life to that of the next, in one process of many
+  variable every 25
+  variable mutant {}
+  variable all_mutants 0
+  variable replay {}
+}
+
+proc ::model::read_arguments {words} {
+  while {$words ne {}} {
+    set words [lassign $words word]
+    switch $word {
+      --steps - --seconds - --seed - --life - --jobs - --stride - --mutant - --replay {
+        variable [string range $word 2 end]
+        set words [lassign $words [string range $word 2 end]]
+      }
+      --mutants { variable all_mutants 1 }
+      default {
+        puts stderr "usage: tclsh tests/model/model.tcl ?--steps N? ?--seconds N? ?--seed N? ?--life N? ?--jobs N? ?--mutants? ?--mutant NAME? ?--replay FILE?"
+        exit 2
+      }
+    }
+  }
+}
+
+# Run a life by a seed. Returns {steps differences}: of the last step, or of the end.
+proc ::model::live {seed length} {
+  variable every
+  walk::seed $seed
+  base::open_life
+  walk::open_life
+  set steps {}
+  set wrong {}
+  for {set i 1} {$i <= $length && $wrong eq {}} {incr i} {
+    set step [walk::next]
+    lappend steps $step
+    set wrong [try_step $i $step]
+    if {$wrong eq {} && $i % $every == 0} {
+      set step [list [walk::pick $base::names] tables sql {}]
+      lappend steps $step
+      incr i
+      set wrong [try_step $i $step]
+    }
+  }
+  if {$wrong eq {}} {
+    set wrong [base::close_life $::root]
+  } else {
+    catch { base::close_life $::root }
+  }
+  return [list $steps $wrong]
+}
+
+# An error of the programs themselves is a difference too.
+proc ::model::try_step {i step} {
+  if {[catch { base::step $i $step } wrong]} { return [list "the step itself: $wrong ($::errorInfo)"] }
+  return $wrong
+}
+
+# The same steps again, those named by their numbers; returns the differences of the first that differs.
+proc ::model::again {steps kept} {
+  base::open_life
+  set wrong {}
+  foreach i $kept {
+    set wrong [try_step $i [lindex $steps $i-1]]
+    if {$wrong ne {}} break
+  }
+  set last [catch { base::close_life $::root } at_end]
+  if {$wrong eq {} && !$last} { set wrong $at_end }
+  return $wrong
+}
+
+# Leave out what is not needed for some difference to be there; the numbers of the steps that are.
+proc ::model::shrink {steps} {
+  set kept {}
+  for {set i 1} {$i <= [llength $steps]} {incr i} { lappend kept $i }
+  set until [expr {[clock seconds] + 60}]
+  set size [expr {[llength $kept] / 2}]
+  while {$size >= 1 && [clock seconds] < $until} {
+    set at 0
+    set is_smaller 0
+    while {$at < [llength $kept] && [clock seconds] < $until} {
+      set fewer [lreplace $kept $at [expr {$at + $size - 1}]]
+      if {$fewer ne $kept && [again $steps $fewer] ne {}} {
+        set kept $fewer
+        set is_smaller 1
+      } else {
+        incr at $size
+      }
+    }
+    if {!$is_smaller || $size > 1} { set size [expr {$size / 2}] }
+  }
+  return $kept
+}
+
+proc ::model::report {seed steps wrong} {
+  puts "FAILED model seed $seed, step [llength $steps]: [join $wrong {; }]"
+  set kept [shrink $steps]
+  set wrong [again $steps $kept]
+  puts "  shorter, [llength $kept] steps: [join $wrong {; }]"
+  set folder $::root/build/model
+  file mkdir $folder
+  set channel [open $folder/seed-$seed.steps w]
+  foreach i $kept {
+    puts "  $i: [lindex $steps $i-1]"
+    puts $channel [list $i [lindex $steps $i-1]]
+  }
+  close $channel
+  puts "  again: make model SEED=$seed, or tclsh tests/model/model.tcl --replay build/model/seed-$seed.steps"
+}
+
+# How often a write did what, the commonest first.
+proc ::model::outcomes {} {
+  set pairs {}
+  dict for {name count} $base::seen { lappend pairs [list $name $count] }
+  join [lmap pair [lsort -integer -decreasing -index 1 $pairs] { join [lreverse $pair] }] {, }
+}
+
+proc ::model::run_all {} {
+  variable steps
+  variable seconds
+  variable seed
+  variable life
+  variable stride
+  set began [clock milliseconds]
+  set done 0
+  set lives 0
+  set failed 0
+  puts "model: seed $seed"
+  while {$seconds ? [clock milliseconds] < $began + 1000 * $seconds : $done < $steps} {
+    set length [expr {$seconds ? $life : min($life, $steps - $done)}]
+    set number [expr {$seed + $stride * $lives}]
+    lassign [live $number $length] taken wrong
+    incr done [llength $taken]
+    incr lives
+    if {$wrong ne {}} {
+      incr failed
+      report $number $taken $wrong
+      if {$failed == 3} break
+    } elseif {$seconds && $lives % 100 == 0} {
+      puts "model: $done steps"
+    }
+    flush stdout
+  }
+  set took [expr {([clock milliseconds] - $began) / 1000.0}]
+  puts [format "model: %d steps in %d lives, %.0f s; writes: %s" $done $lives $took [outcomes]]
+  puts "[expr {$lives - $failed}] passed, $failed failed"
+  return $failed
+}
+
+# The same in several processes: every one takes its share of the lives.
+proc ::model::run_jobs {} {
+  foreach name {steps seconds seed life jobs} { variable $name }
+  set passed 0
+  set failed 0
+  set children {}
+  for {set i 0} {$i < $jobs} {incr i} {
+    set share [expr {$life * (($steps / $life + $jobs - 1 - $i) / $jobs)}]
+    lappend children [open |[list [info nameofexecutable] [info script] --steps $share --seconds $seconds \
+      --seed [expr {$seed + $i}] --stride $jobs --life $life 2>@1]]
+  }
+  foreach child $children {
+    set last {}
+    while {[gets $child line] >= 0} {
+      if {$last ne {}} { puts $last }
+      set last $line
+      flush stdout
+    }
+    catch { close $child }
+    if {[regexp {^(\d+) passed, (\d+) failed$} $last -> p f]} {
+      incr passed $p
+      incr failed $f
+    } else {
+      puts "$last\nFAILED a process of the model ended early"
+      incr failed
+    }
+  }
+  puts "$passed passed, $failed failed"
+  return $failed
+}
+
+# Every mutant must be found; the model as it is must not be accused by the same seeds.
+proc ::model::run_mutants {names} {
+  variable steps
+  variable seed
+  variable life
+  set missed 0
+  puts "model: seed $seed"
+  foreach name $names {
+    mutants::apply $name
+    set done 0
+    set wrong {}
+    for {set i 0} {$done < $steps && $wrong eq {}} {incr i} {
+      lassign [live [expr {$seed + $i}] [expr {min($life, $steps - $done)}]] taken wrong
+      incr done [llength $taken]
+    }
+    mutants::undo $name
+    if {$wrong eq {}} {
+      puts "FAILED model control: the mutant $name lives after $done steps"
+      incr missed
+    } else {
+      puts "ok mutant $name is found at step $done: [string range [lindex $wrong 0] 0 90]"
+    }
+    flush stdout
+  }
+  puts "[expr {[llength $names] - $missed}] passed, $missed failed"
+  return $missed
+}
+
+proc ::model::run_replay {file} {
+  set channel [open $file]
+  set steps [lmap line [split [string trim [read $channel]] \n] { set line }]
+  close $channel
+  base::open_life
+  foreach line $steps {
+    lassign $line i step
+    set wrong [try_step $i $step]
+    puts "$i: $step[expr {$wrong eq {} ? {} : "\n   [join $wrong {; }]"}]"
+    if {$wrong ne {}} { return 1 }
+  }
+  puts [join [base::close_life $::root] \n]
+  return 0
+}
+
+::model::read_arguments $argv
+base::open_folder $root
+set code [catch {
+  if {$model::replay ne {}} {
+    model::run_replay $model::replay
+  } elseif {$model::mutant ne {}} {
+    model::run_mutants [list $model::mutant]
+  } elseif {$model::all_mutants} {
+    model::run_mutants [mutants::names]
+  } elseif {$model::jobs > 1} {
+    model::run_jobs
+  } else {
+    model::run_all
+  }
+} result]
+base::close_folder
+if {$code} {
+  puts "$::errorInfo"
+  puts "0 passed, 1 failed"
+  exit 1
+}
+exit [expr {$result > 0}]

@@ -1,0 +1,76 @@
+# mutants.tcl - wrong models, each of which the comparison must find: its negative control.
+# Owns:    one change of one procedure of the reference for each rule that matters.
+# Promise: a change that does not fit the procedure any more is an error, not a mutant that is never
+#          there.
+# Why:     the model and the extension are two tellings of the rules: what would be found in one is
+#          what would be found in the other.
+
+namespace eval ::mutants {
+  variable kept {}
+  # name {procedure from to}
+  variable all {
+    rescue_gives_one_attempt_more {take_back {[get $id attempt] >= [get $id max_attempts]} {[get $id attempt] > [get $id max_attempts]}}
+    rescue_forgets_the_cancelling {take_back {[get $id state] eq "cancelling"} 0}
+    claim_does_not_count {claim_ids {attempt [expr {[get $id attempt] + 1}]} {attempt [get $id attempt]}}
+    claim_keeps_the_token {claim_ids {token [expr {[get $id token] + 1}]} {token [expr {max(1, [get $id token])}]}}
+    claim_ignores_a_pause {claim_ids { || [dict get $queues $queue paused]} {}}
+    claim_ignores_the_queue_of_the_id {claim_ids {[get $wanted queue] eq $queue && } {}}
+    claim_takes_the_oldest_id_first {best {[dict get $task run_at_ms] $id} {$id $id}}
+    claim_takes_low_priorities_first {best {{-[dict get $task priority]}} {{[dict get $task priority]}}}
+    lease_lapses_late {due {[dict get $task $column] <= $now} {[dict get $task $column] < $now}}
+    promotion_forgets_retryable_tasks {promote {scheduled retryable waiting} {scheduled waiting}}
+    old_tokens_may_complete {need_lease {if {[get $id token] != $token} { no lease_lost }} {}}
+    snooze_counts_the_attempt {give_back {attempt [expr {[get $id attempt] - 1}]} {}}
+    release_frees_a_cancelling_task {give_back {[get $id state] eq "cancelling"} 0}
+    fail_forgets_the_last_attempt {fail {[get $id attempt] >= [get $id max_attempts]} {[get $id attempt] > [get $id max_attempts]}}
+    backoff_doubles_too_soon {backoff {- 1, 40} {, 40}}
+    backoff_knows_no_maximum {backoff {return [expr {min($wait, $max)}]} {return $wait}}
+    errors_are_not_kept {fail {dict lappend errors $id} {list}}
+    heartbeat_adds_to_the_lease {heartbeat {[expr {$now + $lease}]} {[expr {[get $id lease_until_ms] + $lease}]}}
+    cancel_takes_the_lease_away {to_cancel {"cancelling" : "cancelled"} {"cancelled" : "cancelled"}}
+    retry_keeps_the_attempts {to_retry { attempt 0} {}}
+    unhold_forgets_the_time {to_unhold {$to eq "available" && } {0 && }}
+    hold_takes_running_tasks {takes {lindex [dict get $steer $verb] 0} {concat [lindex [dict get $steer $verb] 0] [expr {$verb eq "hold" ? "running" : {}}]}}
+    reschedule_to_now_waits {to_reschedule {$run_at <= $now} {$run_at < $now}}
+    filters_touch_completed_tasks {select_ids {cancelling held cancelled} {cancelling held completed cancelled}}
+    filters_count_what_they_leave {where {incr done [to_$verb $id {*}$args]} {to_$verb $id {*}$args; incr done}}
+    history_goes_on_where_it_is_off {move {[dict get $queues [get $id queue] history]} 1}
+    history_names_who_was_not_there {move_by_others { {} 0 } { [get $id worker] 0 }}
+    retention_forgets_the_oldest_first {prune_round {[lrange $all 0 $excess-1]} {[lrange $all end-[expr {$excess - 1}] end]}}
+    retention_keeps_a_moment_longer {prune_round {$at <= $now - $keep} {$at < $now - $keep}}
+    retention_knows_the_past_at_once {walk_on {$count} 1000000}
+    ids_are_used_again {to_delete {lappend touched $id} {lappend touched $id; variable last_task; set last_task [first [lindex [dict keys $tasks] end] 0]}}
+    queues_are_never_strict {need_queue {if {$strict} { no no_such_queue }} {}}
+    hands_move_as_they_like {by_hand {if {![dict exists $moves [list $from $to]]} { no wrong_state }} {}}
+    hands_leave_no_history {by_hand {move $id $to {} 1 "by hand"} {put $id state $to}}
+    ticks_know_no_limit {tick {[option $options limit 1000]} 1000}
+    reconcile_takes_from_everybody {reconcile {[dict get $task worker] eq $worker} 1}
+  }
+}
+
+proc ::mutants::names {} {
+  variable all
+  dict keys $all
+}
+
+proc ::mutants::apply {name} {
+  variable all
+  variable kept
+  lassign [dict get $all $name] procedure from to
+  set body [info body ::ref::$procedure]
+  if {[string first $from $body] < 0} { error "the mutant $name does not fit ::ref::$procedure any more" }
+  set kept [list $procedure [arguments $procedure] $body]
+  proc ::ref::$procedure [arguments $procedure] [string map [list $from $to] $body]
+}
+
+proc ::mutants::undo {name} {
+  variable kept
+  lassign $kept procedure arguments body
+  proc ::ref::$procedure $arguments $body
+}
+
+proc ::mutants::arguments {procedure} {
+  lmap name [info args ::ref::$procedure] {
+    expr {[info default ::ref::$procedure $name value] ? [list $name $value] : $name}
+  }
+}
