@@ -61,8 +61,18 @@ static void setup_end_savepoint(TmRun *run, sqlite3_stmt **stmts) {
   if (!is_undone && !sqlite3_get_autocommit(run->context->db)) setup_step(run, stmts[BREAKER]);
 }
 
-static void setup_in_savepoint(TmCall *call, int from, int to) {
+/* Wait for the lock, and look whether another connection has migrated in the meantime. */
+static bool setup_is_still(TmRun *run, int version) {
+  TmStmt lock;
+  tm_stmt_open(run, TM_Q_SAVEPOINT_LOCK, &lock);
+  tm_stmt_exec(&lock);
+  return tm_schema_version(run) == version && !tm_run_failed(run);
+}
+
+/* False where the version is another one than `from` by now, and nothing was done. */
+static bool setup_in_savepoint(TmCall *call, int from, int to) {
   TmRun *run = &call->run;
+  bool is_current = false;
   sqlite3_stmt *stmts[ENDINGS] = {NULL};
   TmMigrateHook hook = {.after = setup_prepare, .arg = stmts};
   TmStmt open;
@@ -78,38 +88,48 @@ static void setup_in_savepoint(TmCall *call, int from, int to) {
     } else if (rc != SQLITE_DONE) {
       tm_error_sqlite(&run->error, run->context->db, rc);
     } else {
-      tm_migrate_run(run, from, to, &hook);
+      is_current = setup_is_still(run, from);
+      if (is_current) tm_migrate_run(run, from, to, &hook);
       setup_end_savepoint(run, stmts);
     }
   }
   tm_stmt_close(&open);
   for (int i = 0; i < ENDINGS; i++) sqlite3_finalize(stmts[i]);
+  return is_current || tm_run_failed(run);
 }
 
 /* The switch is the connection's own, and back as it was whatever happens. */
-static void setup_with_foreign_keys_off(TmCall *call, int from, int to) {
+static bool setup_with_foreign_keys_off(TmCall *call, int from, int to) {
   sqlite3 *db = call->run.context->db;
   int is_on = 1;
   sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, -1, &is_on);
   sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, 0, NULL);
-  setup_in_savepoint(call, from, to);
+  bool is_done = setup_in_savepoint(call, from, to);
   sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, is_on, NULL);
+  return is_done;
+}
+
+static bool setup_needs_savepoint(int from, int to) {
+  return from != to && (tm_migrate_drops(from, to) || tm_migrate_makes_anew(from, to));
 }
 
 /* Bring the schema to `version`; asks for the atomic scope where no table is dropped. */
 static void setup_migrate(TmCall *call, int version) {
-  int current = tm_migrate_check(&call->run, version);
-  if (tm_run_failed(&call->run)) return;
-  if (current != version && tm_migrate_makes_anew(current, version)) {
-    setup_with_foreign_keys_off(call, current, version);
-  } else if (current != version && tm_migrate_drops(current, version)) {
-    setup_in_savepoint(call, current, version);
-  } else if (current != version) {
+  TmRun *run = &call->run;
+  int current = tm_migrate_check(run, version);
+  while (!tm_run_failed(run) && setup_needs_savepoint(current, version)) {
+    bool is_done = tm_migrate_makes_anew(current, version)
+                       ? setup_with_foreign_keys_off(call, current, version)
+                       : setup_in_savepoint(call, current, version);
+    current = is_done ? version : tm_migrate_check(run, version);
+  }
+  if (tm_run_failed(run)) return;
+  if (current != version) {
     if (!call->is_in_scope) {
       call->wants_scope = true;
       return;
     }
-    tm_migrate_run(&call->run, current, version, NULL);
+    tm_migrate_run(run, current, version, NULL);
   }
   tm_call_result_int(call, version);
 }
