@@ -10,7 +10,7 @@
 #   NAME    part of the name of a file, or the beginning of the name of a test
 #
 # TM_SO names the extension, build/tm.so where it does not. TM_SQLITE_VERSION: the version of
-# SQLite that must be found. TM_TEST_SECONDS: the longest that one file may take, 900.
+# SQLite that must be found. TM_UNDER: words before each file's command, valgrind say. TM_TEST_SECONDS: the longest that one file may take, 900.
 # The last line is `N passed, N failed`; the exit status is 1 where a test failed.
 
 set here [file dirname [file normalize [info script]]]
@@ -18,6 +18,7 @@ set harness $here/harness/harness.tcl
 set options {}
 set names {}
 set jobs 2
+set under [expr {[info exists env(TM_UNDER)] ? $env(TM_UNDER) : ""}]
 set share 1
 set limit_ms [expr {1000 * ([info exists env(TM_TEST_SECONDS)] ? $env(TM_TEST_SECONDS) : 900)}]
 set passed 0
@@ -72,11 +73,11 @@ proc chosen {} {
 }
 
 proc start_next {} {
-  global queue jobs running harness options limit_ms
+  global under queue jobs running harness options limit_ms
   while {$running < $jobs && $queue ne {}} {
     set queue [lassign $queue next]
     lassign $next file patterns
-    set command [list [info nameofexecutable] $harness $file {*}$options {*}$patterns 2>@1]
+    set command [list {*}$under [info nameofexecutable] $harness $file {*}$options {*}$patterns 2>@1]
     set channel [open |$command r]
     fconfigure $channel -blocking 0 -encoding utf-8
     set alarm [after $limit_ms [list too_long $channel $file]]
