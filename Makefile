@@ -29,7 +29,7 @@ STATIC_OBJECTS := $(NAMES:%=$(BUILD)/obj/static/%)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
 .DELETE_ON_ERROR:
-.PHONY: all help install uninstall clean shell demo tests test test-all test-quick test-newest bench bench-peers test-cron check format
+.PHONY: all help install uninstall clean shell demo tests test test-all test-quick test-newest bench bench-peers test-cron soak asan valgrind check format
 
 all: $(BUILD)/tm.so $(BUILD)/libtm.a ## build build/tm.so (loadable) and build/libtm.a (static); the default
 
@@ -162,6 +162,17 @@ test-cron: ## schedules and zones against other libraries; SEED=number replays a
 	@$(MAKE) -s -j$(JOBS) all $(BUILD)/tests/zone_changes
 	@tools/cron-peers >/dev/null
 	@$${TM_PYTHON:-/usr/bin/python3} tests/cron/compare --cases 12000 $(if $(SEED),--seed $(SEED))
+
+soak: all ## random steps beside a model of the rules; SECONDS=number, SEED=number replays
+	@tclsh tests/model/model.tcl --seconds $(or $(SECONDS),3600) --jobs $(JOBS) $(if $(SEED),--seed $(SEED))
+
+asan: all ## the quick suite under the address and undefined-behaviour sanitizers; TESTS="names"
+	@tools/setup test
+	@TM_MATRIX_EVERY=20 tools/checked asan -quick $(TESTS)
+
+valgrind: all ## a tenth of the quick suite under valgrind; TESTS="names"
+	@tools/setup test
+	@TM_MATRIX_EVERY=100 tools/checked valgrind -quick -share 10 $(TESTS)
 
 test-newest: all ## the suite on the newest SQLite alone; TESTS="names" to choose
 	@tools/with-sqlite newest tclsh tests/run.tcl $(TESTS)
