@@ -689,6 +689,19 @@ BEGIN
   JOIN tm_queue AS q ON q.name = t.queue
   WHERE t.id = (SELECT max(id) FROM tm_task) AND (t.flow <> 0 OR q.is_partitioned);
 
+  SELECT RAISE(ABORT, 'tm_inbox: the place of the task was not counted, look for a trigger that raises IGNORE or an authorizer that answers it [write_dropped]')
+  FROM tm_task AS t
+  JOIN tm_queue AS q ON q.name = t.queue
+  LEFT JOIN tm_place AS x ON x.task_id = t.id
+  LEFT JOIN tm_partition AS p ON p.queue = t.queue AND p.name = x.partition
+  WHERE t.id = (SELECT max(id) FROM tm_task)
+    AND q.is_partitioned
+    AND t.state = 'available'
+    AND (
+      x.partition IS NOT coalesce(NEW.partition, '')
+      OR p.head_id IS NULL
+      OR (x.line_key, x.line_ms, x.task_id) < (p.line_key, p.line_ms, p.head_id)
+    );
   INSERT INTO tm_inbox_ends (after, "group")
   SELECT NEW.after, NEW."group" WHERE coalesce(NEW."unique", NEW.expires, NEW.timeout, NEW.deadline, NEW.partition, NEW.after, NEW."group", NEW.parent) IS NOT NULL;
   SELECT RAISE(ABORT, 'tm_inbox: tm_inbox_draft was not emptied, look for a trigger that raises IGNORE or an authorizer that answers it [write_dropped]')

@@ -195,6 +195,12 @@ SELECT
       OR x.line_ms IS NOT d.line_ms
     )
   )
+  OR (d.is_wanted AND d.partition IS NOT NULL AND p.name IS NULL)
+  OR (
+    p.phase = 2
+    AND (NOT p.fair OR p.served <= l.served - 1000)
+    AND (p.interval_us IS NULL OR p.tat_us <= p.seen_ms * 1000)
+  )
   OR p.head_id IS NOT (
     SELECT h.task_id FROM main.tm_place AS h INDEXED BY tm_place_line
     WHERE h.queue = p.queue AND h.partition = p.name AND h.line_key > -100000

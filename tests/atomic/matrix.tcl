@@ -21,6 +21,7 @@ namespace eval ::matrix {
   variable every_context [expr {[info exists ::env(TM_MATRIX_CONTEXTS)] ? $::env(TM_MATRIX_CONTEXTS) : 1}]
   variable asked_for 0
   variable contexts_asked_for 0
+  variable bases {}        ;# name and SQL of the databases that only one file of tests starts from
   variable right {done undone rolled_back late kept blind aside unnoted}
 }
 
@@ -180,12 +181,14 @@ proc ::matrix::make_databases {} {
   if {$folder ne {}} return
   set folder $::harness::scratch/matrix
   file mkdir $folder
-  foreach name {tasks timed plans kept chained noted keyed grouped broken first bare} {
+  variable bases
+  foreach name [concat {tasks timed plans kept chained noted keyed grouped broken first bare} [dict keys $bases]] {
     sqlite3 ::make $folder/$name
     ::harness::load_extension make
     ::make eval "PRAGMA page_size = 512; PRAGMA journal_mode = $journal"
     if {$name ne "bare"} { ::make eval {INSERT INTO tm_command (verb) VALUES ('init')} }
     if {$name in {tasks kept broken}} { ::make eval [tasks_sql] }
+    if {[dict exists $bases $name]} { ::make eval [dict get $bases $name] }
     if {$name eq "plans"} { ::make eval [plans_sql] }
     if {$name eq "timed"} { ::make eval [timed_sql] }
     if {$name eq "kept"} { ::make eval [kept_sql] }
