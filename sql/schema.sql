@@ -691,7 +691,16 @@ CREATE INDEX main.tm_unique_orphan ON tm_unique (until_ms) WHERE is_orphan = 1 A
 
 CREATE TRIGGER main.tm_dependency_closes_no_cycle
 BEFORE INSERT ON tm_dependency
-WHEN NEW.status = 0 AND EXISTS (SELECT 1 FROM tm_dependency WHERE needs_id = NEW.task_id AND status = 0)
+WHEN NEW.status = 0
+  AND (
+    EXISTS (SELECT 1 FROM tm_dependency WHERE needs_id = NEW.task_id AND status = 0)
+    OR EXISTS (
+      SELECT 1
+      FROM tm_flow AS f
+      CROSS JOIN tm_group_wait AS w ON w.group_name = f.in_group AND w.status = 0
+      WHERE f.task_id = NEW.task_id
+    )
+  )
 BEGIN
   SELECT RAISE(ABORT, 'tm_dependency: the task would wait for itself in the end [cycle]')
   WHERE NEW.needs_id IN (
@@ -701,6 +710,11 @@ BEGIN
       SELECT d.task_id
       FROM waiter
       CROSS JOIN tm_dependency AS d INDEXED BY tm_dependency_needed ON d.needs_id = waiter.id AND d.status = 0
+      UNION
+      SELECT w.task_id
+      FROM waiter
+      CROSS JOIN tm_flow AS f ON f.task_id = waiter.id
+      CROSS JOIN tm_group_wait AS w ON w.group_name = f.in_group AND w.status = 0
     )
     SELECT id FROM waiter
   );
@@ -710,7 +724,15 @@ CREATE TRIGGER main.tm_dependency_comes_back_without_cycle
 BEFORE UPDATE OF status ON tm_dependency
 WHEN OLD.status <> 0
   AND NEW.status = 0
-  AND EXISTS (SELECT 1 FROM tm_dependency WHERE needs_id = NEW.task_id AND status = 0)
+  AND (
+    EXISTS (SELECT 1 FROM tm_dependency WHERE needs_id = NEW.task_id AND status = 0)
+    OR EXISTS (
+      SELECT 1
+      FROM tm_flow AS f
+      CROSS JOIN tm_group_wait AS w ON w.group_name = f.in_group AND w.status = 0
+      WHERE f.task_id = NEW.task_id
+    )
+  )
 BEGIN
   SELECT RAISE(ABORT, 'tm_dependency: the task would wait for itself in the end [cycle]')
   WHERE NEW.needs_id IN (
@@ -720,6 +742,11 @@ BEGIN
       SELECT d.task_id
       FROM waiter
       CROSS JOIN tm_dependency AS d INDEXED BY tm_dependency_needed ON d.needs_id = waiter.id AND d.status = 0
+      UNION
+      SELECT w.task_id
+      FROM waiter
+      CROSS JOIN tm_flow AS f ON f.task_id = waiter.id
+      CROSS JOIN tm_group_wait AS w ON w.group_name = f.in_group AND w.status = 0
     )
     SELECT id FROM waiter
   );
@@ -980,6 +1007,55 @@ BEGIN
   SET status = CASE WHEN needs = 'final' OR NEW.cancelled + NEW.discarded = 0 THEN 1 ELSE 2 END
   WHERE group_name = NEW.name AND status = 0;
   UPDATE tm_setting SET stamp = random() WHERE id = 1;
+END;
+
+CREATE TRIGGER main.tm_group_wait_closes_no_cycle
+BEFORE INSERT ON tm_group_wait
+WHEN NEW.status = 0
+BEGIN
+  SELECT RAISE(ABORT, 'tm_group_wait: a task of the group would wait for itself in the end [cycle]')
+  WHERE EXISTS (
+    WITH RECURSIVE waiter (id) AS (
+      SELECT NEW.task_id
+      UNION
+      SELECT d.task_id
+      FROM waiter
+      CROSS JOIN tm_dependency AS d INDEXED BY tm_dependency_needed ON d.needs_id = waiter.id AND d.status = 0
+      UNION
+      SELECT w.task_id
+      FROM waiter
+      CROSS JOIN tm_flow AS f ON f.task_id = waiter.id
+      CROSS JOIN tm_group_wait AS w ON w.group_name = f.in_group AND w.status = 0
+    )
+    SELECT 1
+    FROM waiter
+    CROSS JOIN tm_flow AS f ON f.task_id = waiter.id AND f.in_group = NEW.group_name
+  );
+END;
+
+CREATE TRIGGER main.tm_group_wait_comes_back_without_cycle
+BEFORE UPDATE OF status ON tm_group_wait
+WHEN OLD.status <> 0
+  AND NEW.status = 0
+BEGIN
+  SELECT RAISE(ABORT, 'tm_group_wait: a task of the group would wait for itself in the end [cycle]')
+  WHERE EXISTS (
+    WITH RECURSIVE waiter (id) AS (
+      SELECT NEW.task_id
+      UNION
+      SELECT d.task_id
+      FROM waiter
+      CROSS JOIN tm_dependency AS d INDEXED BY tm_dependency_needed ON d.needs_id = waiter.id AND d.status = 0
+      UNION
+      SELECT w.task_id
+      FROM waiter
+      CROSS JOIN tm_flow AS f ON f.task_id = waiter.id
+      CROSS JOIN tm_group_wait AS w ON w.group_name = f.in_group AND w.status = 0
+    )
+    SELECT 1
+    FROM waiter
+    CROSS JOIN tm_flow AS f ON f.task_id = waiter.id AND f.in_group = NEW.group_name
+  );
 END;
 
 CREATE TRIGGER main.tm_group_wait_is_counted
