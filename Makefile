@@ -29,7 +29,7 @@ STATIC_OBJECTS := $(NAMES:%=$(BUILD)/obj/static/%)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
 .DELETE_ON_ERROR:
-.PHONY: all help install uninstall clean shell demo tests test test-all test-quick test-newest bench bench-peers test-cron soak asan valgrind check format
+.PHONY: all help install uninstall clean shell demo tests test test-all test-quick test-newest bench bench-peers test-cron soak asan valgrind coverage check format
 
 all: $(BUILD)/tm.so $(BUILD)/libtm.a ## build build/tm.so (loadable) and build/libtm.a (static); the default
 
@@ -173,6 +173,10 @@ asan: all ## the quick suite under the address and undefined-behaviour sanitizer
 valgrind: all ## a tenth of the quick suite under valgrind; TESTS="names"
 	@tools/setup test
 	@TM_MATRIX_EVERY=100 tools/checked valgrind -quick -share 10 $(TESTS)
+
+coverage: ## which lines and branches of ext/ the tests reach, ten minutes; TESTS="names"
+	@tools/setup test
+	@tools/coverage $(TESTS)
 
 test-newest: all ## the suite on the newest SQLite alone; TESTS="names" to choose
 	@tools/with-sqlite newest tclsh tests/run.tcl $(TESTS)
