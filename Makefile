@@ -29,7 +29,7 @@ STATIC_OBJECTS := $(NAMES:%=$(BUILD)/obj/static/%)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
 .DELETE_ON_ERROR:
-.PHONY: all help install uninstall clean shell demo tests test test-all test-quick test-newest bench bench-peers test-cron soak asan valgrind coverage check format
+.PHONY: all help install uninstall clean shell demo tests test test-all test-quick test-newest bench bench-peers test-cron soak death asan valgrind coverage check format
 
 all: $(BUILD)/tm.so $(BUILD)/libtm.a ## build build/tm.so (loadable) and build/libtm.a (static); the default
 
@@ -124,7 +124,12 @@ $(BUILD)/tests/static_test: tests/static/static_test.c $(BUILD)/libtm.a ext/tm.h
 	@mkdir -p $(@D)
 	$(CC) -std=c11 $(WARNINGS) -DSQLITE_CORE $(CFLAGS) $(LDFLAGS) -Iext -o $@ $< $(BUILD)/libtm.a -lsqlite3 -lm
 
-tests: all $(BUILD)/tests/base_test $(BUILD)/tests/static_test
+# Processes that work and are killed.
+$(BUILD)/tests/death: $(wildcard tests/death/*.c) tests/death/death.h $(BUILD)/libtm.a ext/tm.h
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(WARNINGS) -DSQLITE_CORE $(CFLAGS) $(LDFLAGS) -Iext -o $@ $(filter %.c %.a,$^) -lsqlite3 -lm
+
+tests: all $(BUILD)/tests/base_test $(BUILD)/tests/static_test $(BUILD)/tests/death
 
 # Of the atomicity matrix, one context of eight and one cell of five of it runs on the system's SQLite,
 # of 28 and nine on the newest; all of them by `make test-all`, with ten times as many tasks in the
@@ -135,6 +140,7 @@ test: ## every test, on the system's SQLite and on the newest; installs what is 
 	@tools/total \
 	  'base layer in C' $(BUILD)/tests/base_test \
 	  + 'static form' $(BUILD)/tests/static_test \
+	  + 'process death' tclsh tests/death/death.tcl --kills 300 --seconds 0 \
 	  + "suite on the system's SQLite" env TM_MATRIX_CONTEXTS=8 TM_MATRIX_EVERY=5 tools/with-sqlite system tclsh tests/run.tcl $(TESTS) \
 	  + 'static form on the newest SQLite' tools/with-sqlite newest $(BUILD)/tests/static_test \
 	  + 'suite on the newest SQLite' env TM_MATRIX_CONTEXTS=28 TM_MATRIX_EVERY=9 tools/with-sqlite newest tclsh tests/run.tcl $(TESTS)
@@ -145,6 +151,7 @@ test-all: ## the same with every cell of the atomicity matrix; more than an hour
 	@tools/total \
 	  'base layer in C' $(BUILD)/tests/base_test \
 	  + 'static form' $(BUILD)/tests/static_test \
+	  + 'process death' tclsh tests/death/death.tcl \
 	  + "suite on the system's SQLite" env TM_LARGE=1 tools/with-sqlite system tclsh tests/run.tcl $(TESTS) \
 	  + 'static form on the newest SQLite' tools/with-sqlite newest $(BUILD)/tests/static_test \
 	  + 'suite on the newest SQLite' env TM_LARGE=1 tools/with-sqlite newest tclsh tests/run.tcl $(TESTS)
@@ -165,6 +172,9 @@ test-cron: ## schedules and zones against other libraries; SEED=number replays a
 
 soak: all ## random steps beside a model of the rules; SECONDS=number, SEED=number replays
 	@tclsh tests/model/model.tcl --seconds $(or $(SECONDS),3600) --jobs $(JOBS) $(if $(SEED),--seed $(SEED))
+
+death: all $(BUILD)/tests/death ## processes that work and are killed, half a minute; KILLS=, SECONDS= and SEED=number
+	@tclsh tests/death/death.tcl $(if $(KILLS),--kills $(KILLS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 asan: all ## the quick suite under the address and undefined-behaviour sanitizers; TESTS="names"
 	@tools/setup test
