@@ -84,12 +84,16 @@ install: all ## install under PREFIX (/usr/local), below DESTDIR where that is s
 	install -m 644 $(BUILD)/libtm.a "$(DESTDIR)$(PREFIX)/lib/libtm.a"
 	install -m 644 ext/tm.h "$(DESTDIR)$(PREFIX)/include/tm.h"
 	install -m 755 tools/migrate "$(DESTDIR)$(PREFIX)/bin/tm-migrate"
+	install -m 755 tools/tm "$(DESTDIR)$(PREFIX)/bin/tm"
+	rm -rf "$(DESTDIR)$(PREFIX)/share/sqlite-tm/tm.d"
+	install -d "$(DESTDIR)$(PREFIX)/share/sqlite-tm/tm.d"
+	install -m 644 tools/tm.d/* "$(DESTDIR)$(PREFIX)/share/sqlite-tm/tm.d/"
 	rm -f "$(DESTDIR)$(PREFIX)/share/sqlite-tm/migrations/"*.sql
 	install -m 644 sql/migrations/*.sql "$(DESTDIR)$(PREFIX)/share/sqlite-tm/migrations/"
 
 uninstall: ## remove what install put there
 	rm -f "$(DESTDIR)$(PREFIX)/lib/tm.so" "$(DESTDIR)$(PREFIX)/lib/libtm.a"
-	rm -f "$(DESTDIR)$(PREFIX)/include/tm.h" "$(DESTDIR)$(PREFIX)/bin/tm-migrate"
+	rm -f "$(DESTDIR)$(PREFIX)/include/tm.h" "$(DESTDIR)$(PREFIX)/bin/tm-migrate" "$(DESTDIR)$(PREFIX)/bin/tm"
 	rm -rf "$(DESTDIR)$(PREFIX)/share/sqlite-tm"
 
 clean: ## remove everything that was built
