@@ -685,7 +685,7 @@ FROM tm_flow AS f
 JOIN tm_task AS t ON t.id = f.task_id
 JOIN tm_queue AS q ON q.name = t.queue;
 
-CREATE UNIQUE INDEX tm_unique_key ON tm_unique (key) WHERE is_held = 1;
+CREATE UNIQUE INDEX main.tm_unique_key ON tm_unique (key) WHERE is_held = 1;
 
 CREATE INDEX main.tm_unique_orphan ON tm_unique (until_ms) WHERE is_orphan = 1 AND until_ms IS NOT NULL;
 

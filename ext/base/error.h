@@ -28,7 +28,9 @@
   X(TRIGGERS_OFF, "triggers_off", "the connection does not run triggers")                          \
   X(NOT_INITIALIZED, "not_initialized", "the schema is missing or older than the library")         \
   X(SCHEMA_TOO_NEW, "schema_too_new", "the schema is newer than the library")                      \
-  X(SCHEMA_CHANGED, "schema_changed", "a migration applied does not match its checksum")           \
+  X(SCHEMA_CHANGED, "schema_changed",                                                              \
+    "a migration applied does not match its checksum, or one of our tables, indexes, triggers or " \
+    "views is not as the library makes it")                                                        \
   X(NAME_TAKEN, "name_taken", "somebody else's object has a name that the schema needs")           \
   X(TOO_DEEP, "too_deep", "calls nested through triggers too deeply")                              \
   X(NOT_UNIQUE, "not_unique", "a task with this unique key exists")                                \

@@ -7,6 +7,8 @@
  *          statement journal, which a one-row VALUES would not. */
 #include "face/call.h"
 
+#include "store/schema.h"
+
 #define CALL_MAX_DEPTH 16
 
 void tm_call_init(TmCall *call, TmContext *context, const TmVerb *verb, int argc,
@@ -75,6 +77,18 @@ static void call_guard(TmCall *call) {
   }
 }
 
+/* Rules that somebody dropped cannot hold: the first call of a connection looks, and the first
+ * after the schema changed. It does so under the lock, because a transaction that began with a read
+ * could not wait for it. */
+static bool call_must_inspect(const TmCall *call) {
+  return !(call->verb->flags & TM_VERB_SETS_UP) && !call->context->is_inspected;
+}
+
+static void call_inspect(TmCall *call) {
+  tm_run_begin(&call->run); /* a schema of another version says so itself */
+  tm_schema_inspect(&call->run);
+}
+
 /* ---- the scope ------------------------------------------------------- */
 
 static void call_open_scope(TmCall *call) {
@@ -93,7 +107,8 @@ static void call_open_scope(TmCall *call) {
 void tm_call_enter(TmCall *call) {
   call->was_run = true;
   call->is_in_scope = true;
-  call->verb->run(call);
+  if (call_must_inspect(call)) call_inspect(call);
+  if (!tm_run_failed(&call->run)) call->verb->run(call);
   call->is_in_scope = false;
 }
 
@@ -101,6 +116,7 @@ void tm_call_enter(TmCall *call) {
 static bool call_is_done_outside(TmCall *call) {
   const TmVerb *verb = call->verb;
   if (verb->flags & TM_VERB_TRIES_FIRST) {
+    if (call_must_inspect(call)) return false;
     verb->run(call);
     return !call->wants_scope;
   }

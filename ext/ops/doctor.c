@@ -120,20 +120,14 @@ static bool doctor_schema(const Doctor *doctor) {
 }
 
 static void doctor_objects(const Doctor *doctor) {
-  TmRun *run = doctor->run;
-  const char *missing = NULL;
-  const char *const *there = tm_migrations[tm_migration_count - 1].there;
-  for (int i = 0; there[i]; i++) {
-    TmStmt s;
-    tm_stmt_open(run, TM_Q_SCHEMA_OBJECT, &s);
-    tm_stmt_bind_text(&s, TM_P_SCHEMA_OBJECT_NAME, tm_text_of(there[i]));
-    if (!tm_stmt_row(&s) && !tm_run_failed(run)) missing = there[i];
-    tm_stmt_close(&s);
-  }
+  bool is_there = false;
+  const char *altered = tm_schema_altered(doctor->run, &is_there);
   if (doctor_recover(doctor, "schema_objects")) return;
-  doctor_say_made(
-      doctor, "schema_objects", !missing, "error",
-      missing ? sqlite3_mprintf("%s is missing", missing) : sqlite3_mprintf("all there"), NULL);
+  doctor_say_made(doctor, "schema_objects", !altered, "error",
+                  !altered   ? sqlite3_mprintf("all there")
+                  : is_there ? sqlite3_mprintf("%s is not as the library makes it", altered)
+                             : sqlite3_mprintf("%s is missing", altered),
+                  NULL);
 }
 
 static void doctor_graph(const Doctor *doctor) {

@@ -11,6 +11,7 @@
 #include "core/tick.h"
 #include "ops/doctor.h"
 #include "store/migrate.h"
+#include "store/schema.h"
 
 #define CHECKS_MAX  96
 #define CHECK_BYTES 96
@@ -73,19 +74,22 @@ static sqlite3_int64 repair_exec(TmRun *run, TmQuery query, bool has_triggers) {
   return rows;
 }
 
-static bool repair_is_there(TmRun *run, const char *name) {
+/* What of this name is there; *is_right where it is as the library makes it. */
+static bool repair_is_there(TmRun *run, const TmSchemaPart *part, bool *is_right) {
   TmStmt s;
   tm_stmt_open(run, TM_Q_SCHEMA_OBJECT, &s);
-  tm_stmt_bind_text(&s, TM_P_SCHEMA_OBJECT_NAME, tm_text_of(name));
+  tm_stmt_bind_text(&s, TM_P_SCHEMA_OBJECT_NAME, tm_text_of(part->name));
   bool is_there = tm_stmt_row(&s);
+  *is_right = is_there && tm_schema_is_part(part, tm_stmt_text(&s, TM_C_SCHEMA_OBJECT_TYPE).z,
+                                            tm_stmt_text(&s, TM_C_SCHEMA_OBJECT_SQL));
   tm_stmt_close(&s);
   return is_there;
 }
 
-static void repair_run_part(TmRun *run, const TmSchemaPart *part) {
+static void repair_sql(TmRun *run, const char *sql) {
   sqlite3 *db = run->context->db;
   if (!tm_run_failed(run)) {
-    tm_error_sqlite(&run->error, db, sqlite3_exec(db, part->sql, NULL, NULL, NULL));
+    tm_error_sqlite(&run->error, db, sqlite3_exec(db, sql, NULL, NULL, NULL));
   }
 }
 
@@ -96,14 +100,18 @@ static sqlite3_int64 repair_foreign_keys(TmRun *run) {
   return 0;
 }
 
-/* A table that is missing has lost its rows: an empty one would hide that. */
+/* A table that is missing has lost its rows: an empty one would hide that. An index cannot be
+ * dropped inside a statement. */
 static sqlite3_int64 repair_objects(TmRun *run) {
   sqlite3_int64 made = 0;
   for (int i = 0; i < tm_schema_part_count && !tm_run_failed(run); i++) {
     const TmSchemaPart *part = &tm_schema_parts[i];
     if (strcmp(part->type, "insert") == 0 || strcmp(part->type, "table") == 0) continue;
-    if (repair_is_there(run, part->name)) continue;
-    repair_run_part(run, part);
+    bool is_right = false;
+    bool is_there = repair_is_there(run, part, &is_right);
+    if (is_right || (is_there && !part->drop)) continue;
+    if (is_there) repair_sql(run, part->drop);
+    repair_sql(run, part->sql);
     made++;
   }
   return made;
@@ -116,7 +124,7 @@ static sqlite3_int64 repair_graph(TmRun *run) {
     const TmSchemaPart *part = &tm_schema_parts[i];
     bool is_graph = strcmp(part->name, "tm_state") == 0 || strcmp(part->name, "tm_transition") == 0;
     if (!is_graph || strcmp(part->type, "insert") != 0) continue;
-    repair_run_part(run, part);
+    repair_sql(run, part->sql);
     if (!tm_run_failed(run)) {
       made++;
     } else if ((run->error.rc & 0xff) == SQLITE_CONSTRAINT) {

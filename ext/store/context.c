@@ -142,6 +142,7 @@ bool tm_context_keep(TmContext *context) {
 
 void tm_context_forget(TmContext *context) {
   context->settings.is_known = false;
+  context->is_inspected = false;
   for (int i = 0; i < TM_QUERY_COUNT; i++) {
     sqlite3_finalize(context->cached[i]);
     context->cached[i] = NULL;

@@ -36,6 +36,7 @@ typedef struct TmContext {
   struct TmQueueCache *queues; /* core/queue.c's, one block; NULL until it is wanted */
   struct TmSettling *settling; /* core/depend.c's, while it is under way; else NULL */
   int depth;                   /* verbs under way, one inside the other */
+  bool is_inspected;           /* the schema was seen to be as the library makes it */
   bool is_kept;                /* the keeper is connected: statements may stay */
   bool is_closing;             /* the keeper is gone: nothing is cached any more */
   bool is_firing;              /* slots are being decided: a trigger's call decides none of them */
@@ -45,7 +46,8 @@ typedef struct TmContext {
   TmWatch *watch; /* NULL until a wait needs it; closed with the connection */
   bool is_deaf;   /* the watch missed a change: do not rely on it until it hears one */
   sqlite3_stmt *cached[TM_QUERY_COUNT]; /* NULL: not prepared, or in use */
-  int proven[TM_QUERY_COUNT]; /* 1 + how often it had been prepared anew when it was proven; 0 */
+  int compiled[TM_QUERY_COUNT]; /* how often it had been prepared anew when it was put back */
+  int proven[TM_QUERY_COUNT];   /* 1 + how often it had been prepared anew when it was proven; 0 */
 } TmContext;
 
 /* Register the keeper on `db` and make the context that lives as long as it does.

@@ -31,6 +31,7 @@ extern const char tm_schema_drop_text[];
 typedef struct TmSchemaPart {
   const char *type; /* "table", "index", "trigger", "view"; "insert" for a row */
   const char *name; /* of the object; of the table for a row */
+  const char *drop; /* for what may be made anew because it holds no rows; else NULL */
   const char *sql;
 } TmSchemaPart;
 

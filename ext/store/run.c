@@ -116,18 +116,29 @@ void tm_run_unreadable(TmRun *run, const char *table) {
 
 /* ---- its statements -------------------------------------------------- */
 
-/* "no such table" may mean that nobody ran tm_init(): then say that instead. */
+/* "no such table" may mean that nobody ran tm_init(), or that somebody dropped it: then say that
+ * instead. */
 static void stmt_explain(TmRun *run, int rc) {
   tm_error_sqlite(&run->error, run->context->db, rc);
   if (rc != SQLITE_ERROR) return;
   TmError plain = run->error;
   tm_error_init(&run->error, plain.subject);
+  if (run->is_explaining) {
+    tm_error_set(&run->error, TM_SCHEMA_CHANGED,
+                 "a table of ours is not as the library makes it (%s), see tm_doctor",
+                 plain.message ? plain.message : "");
+    tm_error_clear(&plain);
+    return;
+  }
+  run->is_explaining = true;
   tm_schema_explain(run);
+  tm_schema_inspect(run);
   if (tm_run_failed(run)) {
     tm_error_clear(&plain);
   } else {
     run->error = plain;
   }
+  run->is_explaining = false;
 }
 
 void tm_stmt_open(TmRun *run, TmQuery query, TmStmt *stmt) {
@@ -140,6 +151,7 @@ void tm_stmt_open(TmRun *run, TmQuery query, TmStmt *stmt) {
   context->cached[query] = NULL;
   if (stmt->stmt) return;
   context->proven[query] = 0;
+  context->compiled[query] = 0;
   int rc = sqlite3_prepare_v3(context->db, tm_query_text[query], -1, SQLITE_PREPARE_PERSISTENT,
                               &stmt->stmt, NULL);
   if (rc == SQLITE_OK) return;
@@ -152,6 +164,10 @@ void tm_stmt_close(TmStmt *stmt) {
   TmContext *context = stmt->run->context;
   tm_error_sqlite(&stmt->run->error, context->db, sqlite3_reset(stmt->stmt));
   sqlite3_clear_bindings(stmt->stmt);
+  /* SQLite compiles anew what it finds another schema for: look what that is. */
+  int compiled = sqlite3_stmt_status(stmt->stmt, SQLITE_STMTSTATUS_REPREPARE, 0);
+  if (compiled > context->compiled[stmt->query]) context->is_inspected = false;
+  context->compiled[stmt->query] = compiled;
   if (!context->cached[stmt->query] && tm_context_keep(context)) {
     context->cached[stmt->query] = stmt->stmt;
   } else {

@@ -14,6 +14,7 @@ typedef struct TmRun {
   TmContext *context;
   TmError error;
   bool has_begun;
+  bool is_explaining; /* looking for the reason of a failure, which may fail too */
   bool is_frozen;
   sqlite3_int64 now_ms;  /* the database's clock; known once the run has begun */
   sqlite3_int64 task_id; /* the task acted on, for last_insert_rowid(); 0: none */

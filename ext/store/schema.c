@@ -6,6 +6,8 @@
 
 #include "store/migrate.h"
 
+#include <string.h>
+
 int tm_schema_newest(void) {
   return tm_migrations[tm_migration_count - 1].version;
 }
@@ -59,6 +61,99 @@ void tm_schema_refuse(TmRun *run) {
   if (tm_run_failed(run)) return;
   tm_error_set(&run->error, TM_NOT_INITIALIZED,
                "the row of tm_setting is not there or may not be read, see tm_doctor");
+}
+
+/* ---- its objects ------------------------------------------------------ */
+
+/* ALTER TABLE ADD COLUMN writes `, column` into the text, before the constraints. */
+static bool schema_has_more_columns(TmText ours, TmText sql) {
+  int same = 0;
+  if (sql.n <= ours.n) return false;
+  while (same < ours.n && ours.z[same] == sql.z[same]) same++;
+  if (memcmp(ours.z + same, sql.z + sql.n - (ours.n - same), (size_t)(ours.n - same)) != 0) {
+    return false;
+  }
+  TmText more = {sql.z + same, sql.n - ours.n};
+  while (more.n > 0 && strchr(" \n", more.z[more.n - 1])) more.n--;
+  return more.n > 0 && (more.z[0] == ',' || more.z[more.n - 1] == ',');
+}
+
+/* SQLite keeps the text without the name of the database, and without the semicolon. */
+bool tm_schema_is_part(const TmSchemaPart *part, const char *type, TmText sql) {
+  const char *name = strstr(part->sql, "main.");
+  int before = (int)(name - part->sql);
+  if (!type || !sql.z || strcmp(type, part->type) != 0 || sql.n < before) return false;
+  if (memcmp(sql.z, part->sql, (size_t)before) != 0) return false;
+  TmText ours = tm_text_of(name + strlen("main."));
+  while (ours.n > 0 && strchr("; \n", ours.z[ours.n - 1])) ours.n--;
+  sql.z += before;
+  sql.n -= before;
+  if (ours.n == sql.n && memcmp(ours.z, sql.z, (size_t)sql.n) == 0) return true;
+  return strcmp(type, "table") == 0 && schema_has_more_columns(ours, sql);
+}
+
+static bool schema_is_object(const TmSchemaPart *part) {
+  return strcmp(part->type, "insert") != 0;
+}
+
+/* The part of this name, looked for from where the last one was: they come in nearly one order. */
+static int schema_find(const char *name, int from) {
+  for (int i = 0; i < tm_schema_part_count; i++) {
+    int at = (from + i) % tm_schema_part_count;
+    const TmSchemaPart *part = &tm_schema_parts[at];
+    if (schema_is_object(part) && sqlite3_stricmp(part->name, name) == 0) return at;
+  }
+  return -1;
+}
+
+static const char *schema_compare(TmRun *run, char *is_seen, bool *is_there) {
+  const char *altered = NULL;
+  int at = 0;
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_SCHEMA_TEXTS, &s);
+  while (!altered && tm_stmt_row(&s)) {
+    TmText name = tm_stmt_text(&s, TM_C_SCHEMA_TEXTS_NAME);
+    if (!name.z || sqlite3_strnicmp(name.z, "tm_", 3) != 0) continue;
+    int found = schema_find(name.z, at);
+    if (found < 0) continue;
+    at = found;
+    is_seen[at] = 1;
+    TmText type = tm_stmt_text(&s, TM_C_SCHEMA_TEXTS_TYPE);
+    TmText sql = tm_stmt_text(&s, TM_C_SCHEMA_TEXTS_SQL);
+    if (!tm_schema_is_part(&tm_schema_parts[at], type.z, sql)) altered = tm_schema_parts[at].name;
+  }
+  tm_stmt_close(&s);
+  *is_there = altered != NULL;
+  for (int i = 0; i < tm_schema_part_count && !altered; i++) {
+    if (schema_is_object(&tm_schema_parts[i]) && !is_seen[i]) altered = tm_schema_parts[i].name;
+  }
+  return tm_run_failed(run) ? NULL : altered;
+}
+
+const char *tm_schema_altered(TmRun *run, bool *is_there) {
+  *is_there = false;
+  char *is_seen = sqlite3_malloc64((sqlite3_uint64)tm_schema_part_count);
+  if (!is_seen) {
+    tm_error_nomem(&run->error);
+    return NULL;
+  }
+  memset(is_seen, 0, (size_t)tm_schema_part_count);
+  const char *altered = schema_compare(run, is_seen, is_there);
+  sqlite3_free(is_seen);
+  return altered;
+}
+
+void tm_schema_inspect(TmRun *run) {
+  if (tm_run_failed(run)) return;
+  bool is_there = false;
+  const char *altered = tm_schema_altered(run, &is_there);
+  if (altered) {
+    tm_error_set(&run->error, TM_SCHEMA_CHANGED,
+                 "%s is %s: SELECT tm_repair('schema_objects') brings back what is no table, a "
+                 "table comes from a backup",
+                 altered, is_there ? "not as the library makes it" : "missing");
+  }
+  run->context->is_inspected = !tm_run_failed(run);
 }
 
 bool tm_schema_has_graph(TmRun *run, sqlite3_int64 *states, sqlite3_int64 *moves) {

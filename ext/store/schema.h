@@ -20,6 +20,18 @@ void tm_schema_explain(TmRun *run);
 /* The same for who found no settings: an error in any case. */
 void tm_schema_refuse(TmRun *run);
 
+/* Set [schema_changed] where one of our tables, indexes, triggers or views is missing or other than
+ * the library makes it. Columns that somebody has added to a table do not matter, nor do indexes,
+ * triggers and views of other names. */
+void tm_schema_inspect(TmRun *run);
+
+/* The first that is so: its name, and *is_there; NULL for none. */
+const char *tm_schema_altered(TmRun *run, bool *is_there);
+
+/* True where a row of sqlite_schema is what the library makes of this part. */
+struct TmSchemaPart;
+bool tm_schema_is_part(const struct TmSchemaPart *part, const char *type, TmText sql);
+
 /* How many states and moves the library has, and whether the database has as many; *states and
  * *moves are the database's. */
 #define TM_GRAPH_STATES                                 (0 TM_STATES(TM_GRAPH_COUNT_STATE))

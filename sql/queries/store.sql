@@ -46,8 +46,13 @@ SELECT version FROM main.tm_migration ORDER BY version DESC LIMIT 1;
 SELECT version, checksum FROM main.tm_migration ORDER BY version;
 
 -- name: schema_object
--- columns: type
-SELECT type FROM main.sqlite_schema WHERE lower(name) = lower(:name);
+-- columns: type sql
+SELECT type, sql FROM main.sqlite_schema WHERE lower(name) = lower(:name);
+
+-- One pass over the schema; names of other people's are passed over by the caller.
+-- name: schema_texts
+-- columns: type name sql
+SELECT type, name, sql FROM main.sqlite_schema;
 
 -- name: schema_rows
 -- columns: count
