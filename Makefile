@@ -29,7 +29,7 @@ STATIC_OBJECTS := $(NAMES:%=$(BUILD)/obj/static/%)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
 .DELETE_ON_ERROR:
-.PHONY: all help install uninstall clean shell demo tests test test-all test-quick test-newest bench bench-peers test-cron soak death asan valgrind coverage check format
+.PHONY: all help install uninstall clean shell demo tests test test-all test-quick test-newest bench bench-peers test-cron soak death crash asan valgrind coverage check format
 
 all: $(BUILD)/tm.so $(BUILD)/libtm.a ## build build/tm.so (loadable) and build/libtm.a (static); the default
 
@@ -145,6 +145,7 @@ test: ## the daily tests, on the system's SQLite and on the newest; installs wha
 	  'base layer in C' $(BUILD)/tests/base_test \
 	  + 'static form' $(BUILD)/tests/static_test \
 	  + 'process death' tclsh tests/death/death.tcl --kills 300 --seconds 0 \
+	  + 'power loss' tclsh tests/crash/power.tcl --losses 432 \
 	  + "suite on the system's SQLite" env TM_MATRIX_CONTEXTS=16 TM_MATRIX_EVERY=9 tools/with-sqlite system tclsh tests/run.tcl $(TESTS) \
 	  + 'static form on the newest SQLite' tools/with-sqlite newest $(BUILD)/tests/static_test \
 	  + 'suite on the newest SQLite' env TM_MATRIX_EVERY=20 tools/with-sqlite newest tclsh tests/run.tcl -quick $(TESTS) \
@@ -157,6 +158,7 @@ test-all: ## every test on both, with every cell of the atomicity matrix; some h
 	  'base layer in C' $(BUILD)/tests/base_test \
 	  + 'static form' $(BUILD)/tests/static_test \
 	  + 'process death' tclsh tests/death/death.tcl \
+	  + 'power loss' tclsh tests/crash/power.tcl \
 	  + "suite on the system's SQLite" env TM_LARGE=1 tools/with-sqlite system tclsh tests/run.tcl $(TESTS) \
 	  + 'static form on the newest SQLite' tools/with-sqlite newest $(BUILD)/tests/static_test \
 	  + 'suite on the newest SQLite' env TM_LARGE=1 tools/with-sqlite newest tclsh tests/run.tcl $(TESTS)
@@ -180,6 +182,9 @@ soak: all ## random steps beside a model of the rules; SECONDS=number, SEED=numb
 
 death: all $(BUILD)/tests/death ## processes that work and are killed, half a minute; KILLS=, SECONDS= and SEED=number
 	@tclsh tests/death/death.tcl $(if $(KILLS),--kills $(KILLS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+
+crash: all ## simulated losses of power inside SQLite's own harness, a minute; LOSSES= and SEED=number
+	@tclsh tests/crash/power.tcl $(if $(LOSSES),--losses $(LOSSES)) $(if $(SEED),--seed $(SEED))
 
 asan: all ## the quick suite under the address and undefined-behaviour sanitizers; TESTS="names"
 	@tools/setup test
