@@ -1,10 +1,11 @@
 # sqlite-tm: `make help` lists what there is.
 #
-# BUILD, CC, CFLAGS, CPPFLAGS, LDFLAGS, PREFIX and DESTDIR may be set on the command line.
+# BUILD, CC, CFLAGS, CPPFLAGS, LDFLAGS, PREFIX, LIBDIR and DESTDIR may be set on the command line.
 
 CC ?= cc
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
 BUILD ?= build
 DIR ?=
 DB ?=
@@ -29,7 +30,7 @@ STATIC_OBJECTS := $(NAMES:%=$(BUILD)/obj/static/%)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
 .DELETE_ON_ERROR:
-.PHONY: all help install uninstall clean shell demo tests test test-all test-quick test-newest bench bench-peers test-cron soak death crash asan valgrind coverage check format
+.PHONY: all amalgamation dist test-dist help install uninstall clean shell demo tests test test-all test-quick test-newest bench bench-peers test-cron soak death crash asan valgrind coverage check format
 
 all: $(BUILD)/tm.so $(BUILD)/libtm.a ## build build/tm.so (loadable) and build/libtm.a (static); the default
 
@@ -78,11 +79,14 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: all ## install under PREFIX (/usr/local), below DESTDIR where that is set
-	install -d "$(DESTDIR)$(PREFIX)/lib" "$(DESTDIR)$(PREFIX)/include" "$(DESTDIR)$(PREFIX)/bin"
+	install -d "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(PREFIX)/include" "$(DESTDIR)$(PREFIX)/bin"
 	install -d "$(DESTDIR)$(PREFIX)/share/sqlite-tm/migrations"
-	install -m 755 $(BUILD)/tm.so "$(DESTDIR)$(PREFIX)/lib/tm.so"
-	install -m 644 $(BUILD)/libtm.a "$(DESTDIR)$(PREFIX)/lib/libtm.a"
+	install -m 755 $(BUILD)/tm.so "$(DESTDIR)$(LIBDIR)/tm.so"
+	install -m 644 $(BUILD)/libtm.a "$(DESTDIR)$(LIBDIR)/libtm.a"
 	install -m 644 ext/tm.h "$(DESTDIR)$(PREFIX)/include/tm.h"
+	sed -e '/^#/d' -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR:$(PREFIX)/%=$${prefix}/%)|' tools/sqlite-tm.pc.in | \
+	  tools/version --fill >"$(DESTDIR)$(LIBDIR)/pkgconfig/sqlite-tm.pc"
+	chmod 644 "$(DESTDIR)$(LIBDIR)/pkgconfig/sqlite-tm.pc"
 	install -m 755 tools/migrate "$(DESTDIR)$(PREFIX)/bin/tm-migrate"
 	install -m 755 tools/tm "$(DESTDIR)$(PREFIX)/bin/tm"
 	rm -rf "$(DESTDIR)$(PREFIX)/share/sqlite-tm/tm.d"
@@ -92,7 +96,8 @@ install: all ## install under PREFIX (/usr/local), below DESTDIR where that is s
 	install -m 644 sql/migrations/*.sql "$(DESTDIR)$(PREFIX)/share/sqlite-tm/migrations/"
 
 uninstall: ## remove what install put there
-	rm -f "$(DESTDIR)$(PREFIX)/lib/tm.so" "$(DESTDIR)$(PREFIX)/lib/libtm.a"
+	rm -f "$(DESTDIR)$(LIBDIR)/tm.so" "$(DESTDIR)$(LIBDIR)/libtm.a"
+	rm -f "$(DESTDIR)$(LIBDIR)/pkgconfig/sqlite-tm.pc"
 	rm -f "$(DESTDIR)$(PREFIX)/include/tm.h" "$(DESTDIR)$(PREFIX)/bin/tm-migrate" "$(DESTDIR)$(PREFIX)/bin/tm"
 	rm -rf "$(DESTDIR)$(PREFIX)/share/sqlite-tm"
 
@@ -113,6 +118,41 @@ demo: ## the main job on real input, from a bare machine; DIR=folder to choose t
 	@tools/setup demo
 	@$(MAKE) -s -j$(JOBS) all
 	@tools/demo
+
+# ---- packages ----------------------------------------------------------------------------------
+
+# The address of the project's page, below which its releases lie.
+REPOSITORY ?=
+DIST := $(BUILD)/dist
+# Without -g, which names folders: the same source gives the same bytes anywhere.
+DIST_FLAGS = -std=c11 -fPIC $(WARNINGS) $(CPPFLAGS) $(filter-out -g%,$(CFLAGS))
+
+$(DIST)/tm.c: $(SOURCES) $(wildcard ext/*.h ext/*/*.h) $(GEN) tools/amalgamate LICENSE
+	@tools/amalgamate $(BUILD)/gen $(@D)
+
+$(DIST)/tm.so: $(DIST)/tm.c
+	$(CC) $(DIST_FLAGS) $(SO_FLAGS) $(LDFLAGS) -o $@ $< -lm
+
+$(DIST)/libtm.a: $(DIST)/tm.c
+	$(CC) $(DIST_FLAGS) -DSQLITE_CORE -c -o $(DIST)/tm.o $<
+	@rm -f $@ && ZERO_AR_DATE=1 $(AR) rcs $@ $(DIST)/tm.o && rm $(DIST)/tm.o
+
+amalgamation: $(DIST)/tm.c ## the whole extension as one C file, build/dist/tm.c and tm.h
+
+dist: export REPOSITORY := $(REPOSITORY)
+dist: $(DIST)/tm.so $(DIST)/libtm.a ## release archives, sqlpkg.json and checksums in build/dist; REPOSITORY=address
+	@CC='$(CC)' tools/dist $(DIST)
+
+$(DIST)/static_test: tests/static/static_test.c $(DIST)/libtm.a
+	$(CC) -std=c11 $(WARNINGS) $(CFLAGS) $(LDFLAGS) -I$(DIST) -o $@ $< $(DIST)/libtm.a -lsqlite3 -lm
+
+test-dist: ## the suite on the amalgamation, and the release archives; TESTS="names"
+	@tools/setup test
+	@$(MAKE) -s -j$(JOBS) tests dist $(DIST)/static_test >/dev/null
+	@tools/total \
+	  'release archives' tests/packages/dist $(DIST) \
+	  + 'static form of the amalgamation' $(DIST)/static_test \
+	  + 'suite on the amalgamation' env TM_SO=$(DIST)/tm.so TM_MATRIX_CONTEXTS=8 TM_MATRIX_EVERY=5 tools/with-sqlite system tclsh tests/run.tcl $(TESTS)
 
 # ---- tests -------------------------------------------------------------------------------------
 

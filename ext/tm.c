@@ -5,7 +5,7 @@
  * Why:     replacing functions under running statements would leave half of them new. */
 #define TM_DEFINES_SQLITE_API
 #include "base/sqlite.h"
-#ifndef SQLITE_CORE
+#if !defined(SQLITE_CORE) && !defined(TM_AMALGAMATION)
 SQLITE_EXTENSION_INIT1
 #endif
 

@@ -10,8 +10,11 @@
 #include "sqlite3.h"
 #else
 #include "sqlite3ext.h"
-/* The table itself is defined once, in tm.c, by SQLITE_EXTENSION_INIT1. */
-#ifndef TM_DEFINES_SQLITE_API
+/* The table itself is defined once, by SQLITE_EXTENSION_INIT1: in tm.c, or here where all files
+ * are one (tools/amalgamate). */
+#ifdef TM_AMALGAMATION
+static SQLITE_EXTENSION_INIT1
+#elif !defined(TM_DEFINES_SQLITE_API)
 extern const sqlite3_api_routines *sqlite3_api;
 #endif
 #endif

@@ -330,13 +330,14 @@ static const sqlite3_module table_read_only = TABLE_SLOTS(NULL);
 static const sqlite3_module table_writable = TABLE_SLOTS(table_update);
 
 int tm_table_register(sqlite3 *db, TmContext *context) {
-  for (int i = 0; i < tm_table_count; i++) {
+  const TmTable *table;
+  for (int i = 0; (table = tm_table_at(i)) != NULL; i++) {
     Source *source = sqlite3_malloc64(sizeof *source);
     if (!source) return SQLITE_NOMEM;
     source->context = context;
-    source->table = &tm_tables[i];
-    const sqlite3_module *module = tm_tables[i].insert ? &table_writable : &table_read_only;
-    int rc = sqlite3_create_module_v2(db, tm_tables[i].name, module, source, sqlite3_free);
+    source->table = table;
+    const sqlite3_module *module = table->insert ? &table_writable : &table_read_only;
+    int rc = sqlite3_create_module_v2(db, table->name, module, source, sqlite3_free);
     if (rc != SQLITE_OK) return rc;
   }
   return SQLITE_OK;

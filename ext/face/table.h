@@ -27,8 +27,8 @@ typedef struct TmTable {
   const char *arguments, *shows, *doc; /* for the reference */
 } TmTable;
 
-extern const TmTable tm_tables[];
-extern const int tm_table_count;
+/* The virtual table number `i`; NULL past the last. */
+const TmTable *tm_table_at(int i);
 
 struct TmRows {
   const TmTable *table;

@@ -1,5 +1,5 @@
 /* tables.c - every virtual table there is.
- * Owns:    tm_tables, and what fills each: tm_claim, tm_history, tm_explain, tm_graph, tm_stats,
+ * Owns:    their list, and what fills each: tm_claim, tm_history, tm_explain, tm_graph, tm_stats,
  *          tm_doctor, tm_help; tm_command is in command.c, tm_cron in fn_cron.c, tm_select in
  *          fn_select.c.
  * Promise: all but tm_claim and tm_command read only.
@@ -162,8 +162,8 @@ static void help_fill(TmRows *rows, int argc, sqlite3_value **argv) {
     const TmVerb *verb = &tm_verbs[i];
     help_add(rows, "function", verb->full, verb->arguments, verb->result, verb->doc);
   }
-  for (int i = 0; i < tm_table_count; i++) {
-    const TmTable *table = &tm_tables[i];
+  const TmTable *table;
+  for (int i = 0; (table = tm_table_at(i)) != NULL; i++) {
     help_add(rows, "table", table->name, table->arguments, table->shows, table->doc);
   }
   for (int i = 0; i < TM_SYMBOL_COUNT; i++) {
@@ -174,7 +174,7 @@ static void help_fill(TmRows *rows, int argc, sqlite3_value **argv) {
 
 /* ---- the list -------------------------------------------------------- */
 
-const TmTable tm_tables[] = {
+static const TmTable tables_list[] = {
     /* Not innocuous: both write. */
     {"tm_command", "CREATE TABLE x(verb, arg1, arg2, arg3, arg4, arg5 HIDDEN)", 6, 0, 0, false,
      false, NULL, tm_command_insert, "", "verb, arg1, arg2, arg3, arg4, arg5 (hidden)",
@@ -255,4 +255,6 @@ const TmTable tm_tables[] = {
      "This reference: every function, table and error symbol. Works on any database."},
 };
 
-const int tm_table_count = (int)(sizeof tm_tables / sizeof tm_tables[0]);
+const TmTable *tm_table_at(int i) {
+  return i < (int)(sizeof tables_list / sizeof tables_list[0]) ? &tables_list[i] : NULL;
+}
