@@ -30,7 +30,7 @@ STATIC_OBJECTS := $(NAMES:%=$(BUILD)/obj/static/%)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
 .DELETE_ON_ERROR:
-.PHONY: all amalgamation dist test-dist help install uninstall clean shell demo tests test test-all test-quick test-newest bench bench-peers test-cron soak death crash asan valgrind coverage check format
+.PHONY: all amalgamation dist test-dist deb test-deb npm test-npm help install uninstall clean shell demo tests test test-all test-quick test-newest bench bench-peers test-cron soak death crash asan valgrind coverage check format
 
 all: $(BUILD)/tm.so $(BUILD)/libtm.a ## build build/tm.so (loadable) and build/libtm.a (static); the default
 
@@ -89,6 +89,9 @@ install: all ## install under PREFIX (/usr/local), below DESTDIR where that is s
 	chmod 644 "$(DESTDIR)$(LIBDIR)/pkgconfig/sqlite-tm.pc"
 	install -m 755 tools/migrate "$(DESTDIR)$(PREFIX)/bin/tm-migrate"
 	install -m 755 tools/tm "$(DESTDIR)$(PREFIX)/bin/tm"
+	install -d "$(DESTDIR)$(PREFIX)/share/man/man1"
+	tools/version --fill <tools/tm-migrate.1.in >"$(DESTDIR)$(PREFIX)/share/man/man1/tm-migrate.1"
+	chmod 644 "$(DESTDIR)$(PREFIX)/share/man/man1/tm-migrate.1"
 	rm -rf "$(DESTDIR)$(PREFIX)/share/sqlite-tm/tm.d"
 	install -d "$(DESTDIR)$(PREFIX)/share/sqlite-tm/tm.d"
 	install -m 644 tools/tm.d/* "$(DESTDIR)$(PREFIX)/share/sqlite-tm/tm.d/"
@@ -99,6 +102,7 @@ uninstall: ## remove what install put there
 	rm -f "$(DESTDIR)$(LIBDIR)/tm.so" "$(DESTDIR)$(LIBDIR)/libtm.a"
 	rm -f "$(DESTDIR)$(LIBDIR)/pkgconfig/sqlite-tm.pc"
 	rm -f "$(DESTDIR)$(PREFIX)/include/tm.h" "$(DESTDIR)$(PREFIX)/bin/tm-migrate" "$(DESTDIR)$(PREFIX)/bin/tm"
+	rm -f "$(DESTDIR)$(PREFIX)/share/man/man1/tm-migrate.1"
 	rm -rf "$(DESTDIR)$(PREFIX)/share/sqlite-tm"
 
 clean: ## remove everything that was built
@@ -153,6 +157,22 @@ test-dist: ## the suite on the amalgamation, and the release archives; TESTS="na
 	  'release archives' tests/packages/dist $(DIST) \
 	  + 'static form of the amalgamation' $(DIST)/static_test \
 	  + 'suite on the amalgamation' env TM_SO=$(DIST)/tm.so TM_MATRIX_CONTEXTS=8 TM_MATRIX_EVERY=5 tools/with-sqlite system tclsh tests/run.tcl $(TESTS)
+
+deb: ## the Debian packages libsqlite3-mod-tm and -dev in build/deb; installs what is missing
+	@tools/setup deb
+	@tools/deb $(BUILD)/deb
+
+test-deb: deb ## the Debian packages installed, used and removed, on a copy of this machine
+	@tests/packages/deb $(BUILD)/deb
+
+npm: export REPOSITORY := $(REPOSITORY)
+npm: ## the npm package sqlite-tm in build/npm; installs what is missing
+	@tools/setup npm
+	@$(MAKE) -s dist >/dev/null
+	@tools/npm $(DIST) $(BUILD)/npm
+
+test-npm: npm ## the npm package installed and used from a project of its own
+	@tests/packages/npm $(BUILD)/npm
 
 # ---- tests -------------------------------------------------------------------------------------
 
