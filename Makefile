@@ -17,22 +17,30 @@ WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes
 TM_FLAGS := -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) -Iext -I$(BUILD)/gen -MMD -MP
 ifeq ($(shell uname -s),Darwin)
 SO_FLAGS := -bundle -undefined dynamic_lookup
+AUTO_FLAGS := -dynamiclib
 else
 SO_FLAGS := -shared -Wl,-z,defs
+AUTO_FLAGS := -shared -Wl,-z,defs -Wl,-z,nodelete -Wl,-soname,tm-auto.so -Wl,--exclude-libs,ALL
 endif
+# What only tm.so is linked with.
+SO_LDFLAGS ?=
 
 SQL := $(wildcard sql/*.sql sql/*.txt sql/migrations/*.sql sql/queries/*.sql)
-SOURCES := $(sort $(wildcard ext/*.c ext/*/*.c))
+AUTO := ext/auto.c
+SOURCES := $(filter-out $(AUTO),$(sort $(wildcard ext/*.c ext/*/*.c)))
 GEN := $(BUILD)/gen/queries.h $(BUILD)/gen/queries.c $(BUILD)/gen/migrations.c $(BUILD)/gen/states.h
 NAMES := $(SOURCES:%.c=%.o) gen/queries.o gen/migrations.o
 SO_OBJECTS := $(NAMES:%=$(BUILD)/obj/so/%)
 STATIC_OBJECTS := $(NAMES:%=$(BUILD)/obj/static/%)
+AUTO_OBJECT := $(AUTO:%.c=$(BUILD)/obj/static/%.o)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
 .DELETE_ON_ERROR:
-.PHONY: all amalgamation dist test-dist deb test-deb npm test-npm help install uninstall clean shell demo tests test test-all test-quick test-newest bench bench-peers test-cron soak death crash asan valgrind coverage check format
+.PHONY: all auto amalgamation dist test-dist deb test-deb npm test-npm help install uninstall clean shell demo tests test test-all test-quick test-newest bench bench-peers test-cron soak death crash asan valgrind coverage check format
 
-all: $(BUILD)/tm.so $(BUILD)/libtm.a ## build build/tm.so (loadable) and build/libtm.a (static); the default
+all: $(BUILD)/tm.so $(BUILD)/libtm.a auto ## build build/tm.so (loadable), build/libtm.a (static) and build/tm-auto.so; the default
+
+auto: $(BUILD)/tm-auto.so ## build/tm-auto.so alone, for hosts that cannot load an extension
 
 # Says what is missing before the first compiler call does so less clearly.
 $(BUILD)/.can-build:
@@ -67,13 +75,16 @@ $(BUILD)/obj/static/%.o: %.c | $(GEN)
 	$(CC) $(TM_FLAGS) -DSQLITE_CORE $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 $(BUILD)/tm.so: $(SO_OBJECTS)
-	$(CC) $(SO_FLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $(SO_OBJECTS) -lm
+	$(CC) $(SO_FLAGS) $(CFLAGS) $(LDFLAGS) $(SO_LDFLAGS) -o $@ $(SO_OBJECTS) -lm
 
 $(BUILD)/libtm.a: $(STATIC_OBJECTS)
 	@rm -f $@
 	$(AR) rcs $@ $(STATIC_OBJECTS)
 
--include $(SO_OBJECTS:.o=.d) $(STATIC_OBJECTS:.o=.d)
+$(BUILD)/tm-auto.so: $(AUTO_OBJECT) $(BUILD)/libtm.a
+	$(CC) $(AUTO_FLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lsqlite3 -lm
+
+-include $(SO_OBJECTS:.o=.d) $(STATIC_OBJECTS:.o=.d) $(AUTO_OBJECT:.o=.d)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +93,7 @@ install: all ## install under PREFIX (/usr/local), below DESTDIR where that is s
 	install -d "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(PREFIX)/include" "$(DESTDIR)$(PREFIX)/bin"
 	install -d "$(DESTDIR)$(PREFIX)/share/sqlite-tm/migrations"
 	install -m 755 $(BUILD)/tm.so "$(DESTDIR)$(LIBDIR)/tm.so"
+	install -m 755 $(BUILD)/tm-auto.so "$(DESTDIR)$(LIBDIR)/tm-auto.so"
 	install -m 644 $(BUILD)/libtm.a "$(DESTDIR)$(LIBDIR)/libtm.a"
 	install -m 644 ext/tm.h "$(DESTDIR)$(PREFIX)/include/tm.h"
 	sed -e '/^#/d' -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR:$(PREFIX)/%=$${prefix}/%)|' tools/sqlite-tm.pc.in | \
@@ -99,7 +111,7 @@ install: all ## install under PREFIX (/usr/local), below DESTDIR where that is s
 	install -m 644 sql/migrations/*.sql "$(DESTDIR)$(PREFIX)/share/sqlite-tm/migrations/"
 
 uninstall: ## remove what install put there
-	rm -f "$(DESTDIR)$(LIBDIR)/tm.so" "$(DESTDIR)$(LIBDIR)/libtm.a"
+	rm -f "$(DESTDIR)$(LIBDIR)/tm.so" "$(DESTDIR)$(LIBDIR)/tm-auto.so" "$(DESTDIR)$(LIBDIR)/libtm.a"
 	rm -f "$(DESTDIR)$(LIBDIR)/pkgconfig/sqlite-tm.pc"
 	rm -f "$(DESTDIR)$(PREFIX)/include/tm.h" "$(DESTDIR)$(PREFIX)/bin/tm-migrate" "$(DESTDIR)$(PREFIX)/bin/tm"
 	rm -f "$(DESTDIR)$(PREFIX)/share/man/man1/tm-migrate.1"
