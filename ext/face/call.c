@@ -116,8 +116,9 @@ void tm_call_enter(TmCall *call) {
 static bool call_is_done_outside(TmCall *call) {
   const TmVerb *verb = call->verb;
   if (verb->flags & TM_VERB_TRIES_FIRST) {
-    if (call_must_inspect(call)) return false;
+    call->only_reads_arguments = call_must_inspect(call);
     verb->run(call);
+    call->only_reads_arguments = false;
     return !call->wants_scope;
   }
   if (!verb->is_idle || call->is_command) return false;

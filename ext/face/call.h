@@ -39,9 +39,10 @@ struct TmCall {
   const TmVerb *verb;
   int argc; /* trailing NULLs are not counted */
   sqlite3_value **argv;
-  bool is_command;  /* came as INSERT INTO tm_command */
-  bool is_in_scope; /* the atomic scope is open */
-  bool wants_scope; /* set by a verb that tries first */
+  bool is_command;           /* came as INSERT INTO tm_command */
+  bool is_in_scope;          /* the atomic scope is open */
+  bool wants_scope;          /* set by a verb that tries first */
+  bool only_reads_arguments; /* the first run of one that tries first, before the schema was seen */
   bool was_run;
   TmRun run;
   TmResultType type;

@@ -141,7 +141,9 @@ void fn_enqueue(TmCall *call) {
     tm_options_read(&options, call, 2, option_names, TM_TASK_OPTIONS);
     tm_enqueue_options(&options, &task);
   }
-  if (!tm_run_failed(&call->run)) {
+  if (call->only_reads_arguments) {
+    call->wants_scope = !tm_run_failed(&call->run);
+  } else if (!tm_run_failed(&call->run)) {
     call->wants_scope = !tm_enqueue_run(&call->run, &task, call->is_in_scope);
     bool is_done = !call->wants_scope && !tm_run_failed(&call->run);
     if (is_done) call->context->was_duplicate = call->run.is_duplicate;
