@@ -122,6 +122,8 @@ refused() {
 # ---- one that is kept open -----------------------------------------------------------------------
 
 end_of_reply='= the end ='
+private_fds=() # not for sqlite3
+each_second=   # called while a request waits for its reply
 
 # connect: sqlite3 as a process of its own group, so that a Ctrl-C of the terminal does not reach it.
 connect() {
@@ -129,6 +131,8 @@ connect() {
   : >"$folder/said"
   set -m
   coproc SQLITE {
+    trap '' TERM HUP
+    for fd in "${private_fds[@]}"; do exec {fd}>&-; done
     exec sqlite3 -batch -init /dev/null -list -noheader -separator $'\t' "$database" 2>>"$folder/said"
   }
   set +m
@@ -152,16 +156,21 @@ disconnect() {
 # request SQL: its rows in the array `reply`. Status 1 where SQLite refused, with its words in
 # `said`; 2 where the process is gone. No process is started unless it refused.
 request() {
-  local line
+  local line part=
   reply=()
   { printf '%s\n.print %s\n' "$1" "$end_of_reply" >&"$to_sqlite"; } 2>/dev/null
   while :; do
-    IFS= read -r -u "$from_sqlite" line || {
+    if IFS= read -r -t 1 -u "$from_sqlite" line; then
+      line=$part$line part=
+      [ "$line" != "$end_of_reply" ] || break
+      reply+=("$line")
+    elif [ $? -gt 128 ]; then
+      part+=$line
+      [ -z "$each_second" ] || "$each_second"
+    else
       said='sqlite3 has ended'
       return 2
-    }
-    [ "$line" != "$end_of_reply" ] || break
-    reply+=("$line")
+    fi
   done
   [ -s "$folder/said" ] || return 0
   what_it_said <"$folder/said"

@@ -1,22 +1,23 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # options.bash - the options of a command, and what of them becomes JSON.
-# Owns: `opt` (values by name), `words` (what is no option) and `given` (what goes into JSON).
+# Owns: `opt` (values by name), `words` (what is no option), `rest` (what follows --) and `given` (what goes into JSON).
 
 declare -A opt
 words=()
 
 # parse SPEC ARG...: a word of SPEC is `name` for a flag, `name=` for an option with a value, `name+` for
-# one that may come again; `n|name=` is also -n. What follows `--` is no option.
+# one that may come again; `n|name=` is also -n. What follows `--` is no option, and goes into `rest`
+# where SPEC has the word --.
 parse() {
   local spec=" $1 json q|quiet y|yes d|db= h|help " argument name value
   shift
-  opt=() words=()
+  opt=() words=() rest=()
   while [ $# -gt 0 ]; do
     argument=$1
     shift
     case $argument in
       --)
-        words+=("$@")
+        if [[ $spec == *' -- '* ]]; then rest=("$@"); else words+=("$@"); fi
         break
         ;;
       --?*) name=${argument#--} ;;
@@ -87,10 +88,10 @@ count_of() {
 
 # milliseconds NAME DEFAULT: a duration from an option, as tm_enqueue takes it: sets `ms`.
 milliseconds() {
-  local rest=${opt[$1]-$2} number unit
+  local left=${opt[$1]-$2} number unit
   ms=0
-  [[ $rest =~ ^[0-9]+(\.[0-9]+)?$ ]] && rest+=s
-  while [[ $rest =~ ^([0-9]{1,9})(\.([0-9]{1,3})[0-9]*)?(ms|s|m|h|d)(.*)$ ]]; do
+  [[ $left =~ ^[0-9]+(\.[0-9]+)?$ ]] && left+=s
+  while [[ $left =~ ^([0-9]{1,9})(\.([0-9]{1,3})[0-9]*)?(ms|s|m|h|d)(.*)$ ]]; do
     number=${BASH_REMATCH[3]}00
     number=$((10#${BASH_REMATCH[1]} * 1000 + 10#${number:0:3}))
     case ${BASH_REMATCH[4]} in
@@ -101,8 +102,8 @@ milliseconds() {
       d) unit=86400000 ;;
     esac
     ms=$((ms + number * unit / 1000))
-    rest=${BASH_REMATCH[5]}
-    [ -n "$rest" ] || return 0
+    left=${BASH_REMATCH[5]}
+    [ -n "$left" ] || return 0
   done
   usage "--$1 '${opt[$1]-$2}' is not a duration such as 90s, 10m or 1h30m"
 }
