@@ -36,7 +36,8 @@ AUTO_OBJECT := $(AUTO:%.c=$(BUILD)/obj/static/%.o)
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 
 .DELETE_ON_ERROR:
-.PHONY: all auto amalgamation dist test-dist deb test-deb npm test-npm help install uninstall clean shell demo tests test test-all test-quick test-newest bench bench-peers test-cron soak death crash asan valgrind coverage check format
+# Every target whose name is a plain word.
+.PHONY: $(shell sed -n 's/^\([a-z][a-z-]*\):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 all: $(BUILD)/tm.so $(BUILD)/libtm.a auto ## build build/tm.so (loadable), build/libtm.a (static) and build/tm-auto.so; the default
 
@@ -218,6 +219,7 @@ test: ## the daily tests, on the system's SQLite and on the newest; installs wha
 	  + 'static form' $(BUILD)/tests/static_test \
 	  + 'process death' tclsh tests/death/death.tcl --kills 300 --seconds 0 \
 	  + 'power loss' tclsh tests/crash/power.tcl --losses 432 \
+	  + 'faults' tclsh tests/fault/fault.tcl --gap 3 --contexts 100 \
 	  + "suite on the system's SQLite" env TM_MATRIX_CONTEXTS=16 TM_MATRIX_EVERY=9 tools/with-sqlite system tclsh tests/run.tcl $(TESTS) \
 	  + 'static form on the newest SQLite' tools/with-sqlite newest $(BUILD)/tests/static_test \
 	  + 'suite on the newest SQLite' env TM_MATRIX_EVERY=20 tools/with-sqlite newest tclsh tests/run.tcl -quick $(TESTS) \
@@ -231,6 +233,7 @@ test-all: ## every test on both, with every cell of the atomicity matrix; some h
 	  + 'static form' $(BUILD)/tests/static_test \
 	  + 'process death' tclsh tests/death/death.tcl \
 	  + 'power loss' tclsh tests/crash/power.tcl \
+	  + 'faults' tclsh tests/fault/fault.tcl --gap 1.5 --contexts 8 \
 	  + "suite on the system's SQLite" env TM_LARGE=1 tools/with-sqlite system tclsh tests/run.tcl $(TESTS) \
 	  + 'static form on the newest SQLite' tools/with-sqlite newest $(BUILD)/tests/static_test \
 	  + 'suite on the newest SQLite' env TM_LARGE=1 tools/with-sqlite newest tclsh tests/run.tcl $(TESTS)
@@ -251,6 +254,9 @@ test-cron: ## schedules and zones against other libraries; SEED=number replays a
 
 soak: all ## random steps beside a model of the rules; SECONDS=number, SEED=number replays
 	@tclsh tests/model/model.tcl --seconds $(or $(SECONDS),3600) --jobs $(JOBS) $(if $(SEED),--seed $(SEED))
+
+fault: all ## a fault at each allocation, read, write and lock of each call; GAP= and CONTEXTS= sample, ONLY=, SEED=number
+	@tclsh tests/fault/fault.tcl --gap $(or $(GAP),2) --contexts $(or $(CONTEXTS),16) $(if $(ONLY),--only '$(ONLY)') $(if $(SEED),--seed $(SEED))
 
 death: all $(BUILD)/tests/death ## processes that work and are killed, half a minute; KILLS=, SECONDS= and SEED=number
 	@tclsh tests/death/death.tcl $(if $(KILLS),--kills $(KILLS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))

@@ -36,12 +36,27 @@ static void doctor_say_made(const Doctor *doctor, const char *name, bool is_good
   sqlite3_free(detail);
 }
 
-/* A check that failed itself says so; out of memory and interrupts end the whole. */
+/* What is no finding about the database, but about this moment: SQLite may have rolled the caller's
+ * transaction back for it, so that what other checks say would be about something else. */
+static bool doctor_must_end(int rc) {
+  switch (rc & 0xff) {
+  case SQLITE_NOMEM:
+  case SQLITE_INTERRUPT:
+  case SQLITE_BUSY:
+  case SQLITE_LOCKED:
+  case SQLITE_IOERR:
+  case SQLITE_FULL:
+  case SQLITE_CANTOPEN:
+  case SQLITE_PROTOCOL: return true;
+  default: return false;
+  }
+}
+
+/* A check that failed itself says so. Returns whether it did; the run has failed where all ends. */
 static bool doctor_recover(const Doctor *doctor, const char *name) {
   TmError *error = &doctor->run->error;
-  int rc = error->rc & 0xff;
-  if (rc == SQLITE_OK) return false;
-  if (rc == SQLITE_NOMEM || rc == SQLITE_INTERRUPT || rc == SQLITE_BUSY) return true;
+  if (error->rc == SQLITE_OK) return false;
+  if (doctor_must_end(error->rc)) return true;
   TmError said = *error;
   tm_error_init(error, said.subject);
   doctor_say(doctor, name, false, "error", said.message ? said.message : sqlite3_errstr(said.rc),

@@ -265,22 +265,22 @@ proc ::matrix::restore {base} {
   ::db eval [set ::matrix::fire]
 }
 
-# What others see: everything that was committed, as a list of {table text}. When a migration was
-# applied is no matter, nor which random number a stamp is.
-proc ::matrix::committed {} {
+# What others see by that connection: everything that was committed, as a list of {table text}. When a
+# migration was applied is no matter, nor which random number a stamp is.
+proc ::matrix::committed {{connection ::look}} {
   variable dump_of
-  set schema [::look eval {SELECT name, sql FROM sqlite_schema ORDER BY name}]
+  set schema [$connection eval {SELECT name, sql FROM sqlite_schema ORDER BY name}]
   if {![info exists dump_of($schema)]} {
     set dump_of($schema) {}
-    foreach table [::look eval {SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name}] {
-      set cells [::look eval {SELECT 'quote("' || name || '")' FROM pragma_table_info($table) WHERE name NOT IN ('applied_ms', 'stamp')}]
+    foreach table [$connection eval {SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name}] {
+      set cells [$connection eval {SELECT 'quote("' || name || '")' FROM pragma_table_info($table) WHERE name NOT IN ('applied_ms', 'stamp')}]
       set line [join $cells " || ' ' || "]
       lappend dump_of($schema) "SELECT '$table', (SELECT group_concat(line, ' | ') FROM (SELECT $line AS line FROM \"$table\" ORDER BY line))"
     }
     set dump_of($schema) [join $dump_of($schema) " UNION ALL "]
   }
   set out [list [list schema $schema]]
-  foreach {table text} [::look eval $dump_of($schema)] { lappend out [list $table $text] }
+  foreach {table text} [$connection eval $dump_of($schema)] { lappend out [list $table $text] }
   return $out
 }
 

@@ -166,24 +166,8 @@ proc ::loss::fresh {plan} {
 
 # ---- what is on the disk ------------------------------------------------------------------------
 
-proc ::loss::read_invariants {} {
-  global root
-  variable invariants
-  if {$invariants ne {}} return
-  set channel [open $root/sql/invariants.sql r]
-  foreach line [split [read $channel] \n] {
-    if {[regexp {^-- invariant: (\w+)$} $line -> name]} {
-      dict set invariants $name {}
-    } elseif {![string match --* $line] && $invariants ne {}} {
-      dict append invariants $name $line\n
-    }
-  }
-  close $channel
-}
-
 # What is wrong with test.db after a loss, given the digests it may have.
 proc ::loss::look {plan allowed} {
-  global root
   variable sound
   variable seen {}
   set problems {}
@@ -382,7 +366,7 @@ proc ::loss::control_all {seed} {
 proc ::loss::run_job {job jobs} {
   global losses seed only is_verbose
   variable counts [dict create passed 0 failed 0]
-  read_invariants
+  variable invariants [::fixture::invariants]
   for {set i 0} {$i < $losses} {incr i} {
     if {$only >= 0 ? $i != $only : ($i / 72) % $jobs != $job} continue
     set plan [plan $seed $i]

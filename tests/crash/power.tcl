@@ -36,67 +36,15 @@ while {$argv ne {}} {
 
 # ---- the jobs, one a processor ------------------------------------------------------------------
 
-proc scratch_folder {} {
-  global env
-  if {![info exists env(TMPDIR)] && [file writable /dev/shm]} { return [exec mktemp -d -p /dev/shm] }
-  return [exec mktemp -d]
-}
-
-proc hear {channel} {
-  global totals running last_words
-  while {[gets $channel line] >= 0} {
-    if {[regexp {^@ (.*)$} $line -> counts]} {
-      foreach {name count} $counts { dict incr totals $name $count }
-      dict incr totals jobs
-    } elseif {[regexp {^(FAILED|loss|  of) } $line]} {
-      puts $line
-    } else {
-      # The processes of the control meet databases that are none any more.
-      lappend last_words($channel) $line
-    }
-  }
-  if {![eof $channel]} return
-  fconfigure $channel -blocking 1
-  catch {close $channel}
-  incr running -1
-}
-
-proc run_jobs {} {
-  global root here losses seed only is_verbose totals running last_words
-  set totals [dict create jobs 0 passed 0 failed 0]
-  set fixture [exec $root/tools/testfixture 2>@stderr]
-  set source [exec $root/tools/testfixture source]
-  set jobs 2
-  catch {set jobs [exec nproc]}
-  if {$only >= 0} { set jobs 1 }
-  set folder [scratch_folder]
-  puts "seed $seed"
-  set running $jobs
-  for {set i 0} {$i < $jobs} {incr i} {
-    set command [list $fixture $here/power.tcl --losses $losses --seed $seed --only $only --job $i $jobs]
-    if {$is_verbose} { lappend command -v }
-    file mkdir $folder/$i
-    set channel [open |[list env TM_FIXTURE_SOURCE=$source TM_FOLDER=$folder/$i {*}$command 2>@1] r]
-    fconfigure $channel -blocking 0
-    fileevent $channel readable [list hear $channel]
-  }
-  while {$running > 0} { vwait running }
-  file delete -force $folder
-  if {[dict get $totals jobs] != $jobs} {
-    foreach channel [array names last_words] { puts [join [lrange $last_words($channel) end-20 end] \n] }
-    puts "FAILED: of $jobs jobs [dict get $totals jobs] came to an end"
-    dict incr totals failed
-  }
-  return $totals
-}
-
 if {$job eq {}} {
-  set totals [run_jobs]
-  foreach name [lsort [dict keys $totals]] {
-    if {$name ni {jobs passed failed}} { puts "[string map {: {, }} $name]: [dict get $totals $name]" }
-  }
-  puts "[dict get $totals passed] passed, [dict get $totals failed] failed"
-  exit [expr {[dict get $totals failed] > 0}]
+  source $root/tests/harness/fixture.tcl
+  puts "seed $seed"
+  set words [list --losses $losses --seed $seed --only $only]
+  if {$is_verbose} { lappend words -v }
+  set jobs [expr {$only >= 0 ? 1 : [::fixture::processors]}]
+  # The processes of the control meet databases that are none any more, and say so.
+  set totals [::fixture::run_jobs [list [exec $root/tools/testfixture 2>@stderr]] $here/power.tcl $words $jobs {^(FAILED|loss|  of) }]
+  ::fixture::report $totals
 }
 
 # ---- one job, inside the harness -----------------------------------------------------------------
@@ -106,6 +54,7 @@ set so [file normalize [expr {[info exists env(TM_SO)] ? $env(TM_SO) : "$root/bu
 cd $folder
 set testdir $env(TM_FIXTURE_SOURCE)/test
 source $testdir/tester.tcl
+source $root/tests/harness/fixture.tcl
 catch {db close}
 source $here/script.tcl
 source $here/loss.tcl

@@ -1,0 +1,157 @@
+# calls.tcl - what faults are injected into: each call in its context, with what it starts from.
+# Owns:    the list of subjects, and the databases that they start from.
+# Promise: every verb in every context of the atomicity matrix, and each reading call; `missing`
+#          names the functions and tables of the extension that no subject calls.
+# Why:     one list of verbs and contexts: a verb that enters the matrix is under faults as well.
+#
+# A subject is a dict: name, base (a database of ::calls::folder), fire (its trigger, if it has
+# one), begin, statement, end, is_direct (the statement is to be run before anything else is
+# loaded: it is the load itself), and is_timeless (it leaves the time of this machine).
+
+namespace eval ::calls {
+  variable folder {}
+  variable subjects {}
+  variable bodies {}   ;# of the matrix's tests, until their databases are there
+  variable name {}     ;# of the one that is being asked for its context
+  variable fires {}    ;# name of a subject to the SQL of its trigger
+}
+
+# ---- what the files of the matrix see ------------------------------------------------------------
+
+# They call these of the test harness, and nothing else of it.
+namespace eval ::harness {
+  variable scratch {}
+  variable file {}
+}
+proc ::harness::test {args} {
+  lassign [lrange $args end-3 end] name - body
+  lappend ::calls::bodies $name $body
+}
+proc ::harness::load_extension {connection} { ::calls::extend $connection }
+
+# The form of the extension that this process tests: the static one is there already.
+proc ::calls::extend {connection} {
+  global so
+  if {$so eq {}} return
+  sqlite3_enable_load_extension $connection 1
+  $connection eval {SELECT load_extension($so)}
+  sqlite3_enable_load_extension $connection 0
+}
+
+proc ::calls::read_matrix {} {
+  global root
+  variable subjects
+  variable name
+  variable bodies {}
+  set bases {}
+  foreach path [lsort [glob $root/tests/atomic/matrix-*.test]] {
+    namespace eval ::calls::file {namespace path ::harness}
+    namespace eval ::calls::file [list source $path]
+    namespace delete ::calls::file
+    # Each file reads matrix.tcl anew, which forgets what the others start from.
+    set bases [dict merge $bases $::matrix::bases]
+  }
+  set ::matrix::bases $bases
+  # Both journals are tried for each subject: the file that is about the journal is left out.
+  set ::matrix::journal wal
+  proc ::matrix::run {base context} {
+    variable fire
+    ::calls::note $base $fire {*}$context
+  }
+  ::matrix::make_databases
+  foreach {test body} $bodies {
+    regsub {^matrix-} $test {} name
+    if {[string match journal_* $name]} continue
+    eval $body
+  }
+}
+
+proc ::calls::note {base fire begin statement end} {
+  variable subjects
+  variable name
+  lappend subjects [dict create name $name base $base fire $fire begin $begin statement $statement end $end is_direct 0 \
+    is_timeless $::matrix::is_timeless]
+}
+
+# ---- calls that read ----------------------------------------------------------------------------
+
+# {name base statement ...}: the tables, the functions that return a value, and the start.
+proc ::calls::looks {} {
+  return {
+    init             bare   {SELECT tm_init()}
+    init_again       tasks  {SELECT tm_init()}
+    init_command     bare   {INSERT INTO tm_command (verb) VALUES ('init')}
+    version          tasks  {SELECT tm_version(), tm_now(), tm_was_duplicate()}
+    get              tasks  {SELECT tm_get(7), tm_get(11)}
+    inputs           chained {SELECT tm_inputs(3)}
+    cron_next        tasks  {SELECT tm_cron_next('5,35 4 * * 1-5', 'Europe/Berlin', 1700000000000)}
+    wait             tasks  {SELECT tm_wait('two', 0)}
+    wait_none        tasks  {SELECT tm_wait('nothing', 1)}
+    doctor           broken {SELECT count(*) FROM tm_doctor}
+    doctor_sound     tasks  {SELECT * FROM tm_doctor}
+    stats            tasks  {SELECT * FROM tm_stats}
+    select           tasks  {SELECT * FROM tm_select('{"queue":"work","state":["running","completed"]}')}
+    explain          chained {SELECT * FROM tm_explain(3)}
+    explain_limits   limited {SELECT * FROM tm_explain(3)}
+    graph            chained {SELECT * FROM tm_graph(3)}
+    graph_ranks      grouped {SELECT * FROM tm_graph(7)}
+    history          tasks  {SELECT * FROM tm_history(14)}
+    cron             tasks  {SELECT * FROM tm_cron('@hourly', 'UTC', 1700000000000, 3)}
+    help             tasks  {SELECT * FROM tm_help}
+    tables           tasks  {SELECT * FROM tm_task JOIN tm_event ON tm_event.task_id = tm_task.id JOIN tm_queue ON tm_queue.name = tm_task.queue}
+    keeper           tasks  {SELECT count(*) FROM tm_keeper}
+  }
+}
+
+proc ::calls::add_looks {} {
+  variable subjects
+  foreach {name base statement} [looks] {
+    lappend subjects [dict create name look-$name base $base fire {} begin {} statement $statement end {} is_direct 0 is_timeless 0]
+    # Where something is made, or waited for, no transaction may be open.
+    if {$name ni {init init_command wait wait_none}} {
+      lappend subjects [dict create name look-$name.begin base $base fire {} begin "BEGIN; INSERT INTO mine VALUES (1)" \
+        statement $statement end COMMIT is_direct 0 is_timeless 0]
+    }
+  }
+  foreach base {tasks bare} {
+    lappend subjects [dict create name load-$base base $base fire {} begin {} statement LOAD end {} is_direct 1 is_timeless 0]
+  }
+  # Going down by all versions, and up again, is not in the matrix: it takes long there.
+  foreach {name statement} {down {SELECT tm_migrate(0)} down_some {SELECT tm_migrate(9)}} {
+    lappend subjects [dict create name migrate_$name.select base tasks fire {} begin {} statement $statement end {} is_direct 0 is_timeless 0]
+  }
+}
+
+# {subject kind journal ...}: walks that found something once, each fault of them, every day.
+proc ::calls::findings {} {
+  return {
+    repair_chain.begin ioerr-transient wal
+    repair_chain.begin ioerr-transient delete
+  }
+}
+
+# Functions and virtual tables that no subject's SQL names; the application does not call tm_keeper's own.
+proc ::calls::missing {connection} {
+  variable subjects
+  set texts {}
+  foreach subject $subjects { append texts [dict get $subject fire] [dict get $subject statement] \n }
+  set missing {}
+  foreach name [$connection eval {
+    SELECT name FROM pragma_function_list WHERE name LIKE 'tm!_%' ESCAPE '!'
+    UNION SELECT name FROM pragma_module_list WHERE name LIKE 'tm!_%' ESCAPE '!'
+  }] {
+    if {![regexp "\\m${name}\\M" $texts]} { lappend missing $name }
+  }
+  return $missing
+}
+
+# Make the databases below the folder, and the list of subjects.
+proc ::calls::prepare {at} {
+  global root
+  variable folder $at/matrix
+  set ::harness::scratch $at
+  set ::harness::file $at/test.db
+  source $root/tests/atomic/matrix.tcl
+  read_matrix
+  add_looks
+}

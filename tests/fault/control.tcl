@@ -1,0 +1,67 @@
+# control.tcl - what a walk of faults must find, or it finds nothing.
+# Owns:    one subject or one doctor for each thing that is looked at after a fault.
+# Promise: each control passes when the walk complains, in the words that are meant.
+
+namespace eval ::control {}
+
+# A subject of our own, from `tasks`.
+proc ::control::subject {name statement {begin {}} {end {}}} {
+  dict create name control-$name base tasks fire {} begin $begin statement $statement end $end is_direct 0 is_timeless 0
+}
+
+# Runs the walk; the complaint must match.
+proc ::control::must_find {name subject kind pattern {doctor {}}} {
+  set honest $::inject::counts
+  set ::inject::doctor $doctor
+  set wrong [::inject::walk $subject $kind wal]
+  set ::inject::doctor {}
+  set ::inject::counts $honest
+  set is_found 0
+  foreach {n problems} $wrong {
+    if {[lsearch -glob $problems $pattern] >= 0} { set is_found 1 }
+  }
+  ::inject::tell "control: $name is found" [expr {$is_found ? {} : [list "of [expr {[llength $wrong] / 2}] complaints none is like $pattern"]}]
+}
+
+proc ::control::run_all {} {
+  global so
+  set gap $::inject::gap
+  set ::inject::gap 1.3
+  set call {SELECT tm_complete(7, 1)}
+  must_find "a transaction that stays open" [subject open "BEGIN; $call; SELECT tm_enqueue('new', 1); COMMIT"] interrupt "a transaction stays open"
+  must_find "an operation in two transactions" [subject two "INSERT INTO target VALUES ('half'); $call"] oom-transient TORN*
+  must_find "a caller's transaction that was ended" [subject ended "COMMIT; $call; BEGIN" "BEGIN; INSERT INTO mine VALUES (1)" COMMIT] oom-transient TORN*
+  must_find "memory that is not given back" [subject memory $call] oom-transient memory* {
+    lappend ::control::lost [sqlite3_malloc 64]
+  }
+  foreach pointer $::control::lost { sqlite3_free $pointer }
+  must_find "a statement that runs on" [subject running $call] oom-transient "statements run on*" {
+    set ::control::statement [sqlite3_prepare db {SELECT 1 UNION ALL SELECT 2} -1 rest]
+    sqlite3_step $::control::statement
+    after 0 {}
+  }
+  must_find "a row that is gone" [subject row $call] oom-transient invariant* {
+    db eval {PRAGMA foreign_keys = OFF; DELETE FROM tm_event WHERE id = (SELECT max(id) FROM tm_event)}
+  }
+  must_find "an error of something else" [subject other $call] oom-transient "another error*" {
+    set failed 1
+    set code SQLITE_ERROR
+  }
+  if {$so ne {}} {
+    set so [torn_build]
+    set claim {SELECT tm_claim('two', 'w', '{"count":2}')}
+    must_find "a torn build by want of memory" [subject torn_begin $claim "BEGIN; INSERT INTO mine VALUES (1)" COMMIT] oom-transient TORN*
+    # Inside a transaction SQLite itself takes back all of it where a write is interrupted.
+    must_find "a torn build by an interrupt" [subject torn $claim] interrupt TORN*
+    set so $::honest_so
+  }
+  set ::inject::gap $gap
+}
+
+# The same that torn.test is about.
+proc ::control::torn_build {} {
+  global root
+  unset -nocomplain ::env(MAKEFLAGS) ::env(MFLAGS)
+  exec flock $root/build make -s -C $root BUILD=build/torn CPPFLAGS=-DTM_TEST_TORN CFLAGS=-O1 build/torn/tm.so 2>@1
+  return $root/build/torn/tm.so
+}

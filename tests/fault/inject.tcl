@@ -1,0 +1,290 @@
+# inject.tcl - one fault after the other into one call, inside SQLite's harness.
+# Owns:    the kinds of faults, the walk from the first fault to the last, and what is looked at.
+# Promise: after each fault the call has done everything or nothing; its error is the fault's; the
+#          transaction is as SQLite's rules say; no statement runs on, the connection works, its
+#          memory is given back, and the database keeps every rule.
+# Why:     what a fault leaves behind is seen by nobody until it is somebody's money.
+#
+# The injectors are SQLite's own (malloc_common.tcl). A call begins with a connection that is new,
+# so that faults meet it while it reads the schema and prepares its statements as well.
+
+namespace eval ::inject {
+  variable kinds {
+    oom-transient oom-persistent ioerr-transient ioerr-persistent full cantopen-transient
+    cantopen-persistent shmerr-transient shmerr-persistent interrupt
+  }
+  variable gap 1          ;# the number of a fault is that many times the one before
+  variable seed 1
+  variable limit 200000   ;# a call that takes more faults than that does not end
+  variable counts {}      ;# what is told to the one who started the job
+  variable invariants {}
+  variable known {}       ;# digests of files to what was found in them
+  variable sound {}       ;# digests of contents that were looked at closely
+  variable states_of {}   ;# subject and journal to {before mine after}
+  variable doctor {}      ;# of the controls: a script that runs after the call
+}
+
+proc ::inject::count {name {by 1}} {
+  variable counts
+  dict incr counts $name $by
+}
+
+# ---- the connection ------------------------------------------------------------------------------
+
+proc ::inject::fresh {subject journal} {
+  foreach path [glob -nocomplain test.db*] { file delete $path }
+  file copy [dict get [templates $subject] $journal] test.db
+}
+
+# The database that a subject starts from, in both journals.
+proc ::inject::templates {subject} {
+  variable made
+  set base [dict get $subject base]
+  if {![info exists made($base)]} {
+    file copy -force $::calls::folder/$base $base.delete
+    sqlite3 make $base.delete
+    make eval {PRAGMA journal_mode = delete}
+    make close
+    set made($base) [dict create wal $::calls::folder/$base delete $base.delete]
+  }
+  return $made($base)
+}
+
+# An error of this is the job's own.
+proc ::inject::connect {subject} {
+  sqlite3 db test.db
+  sqlite3_extended_result_codes db 1
+  sqlite3_db_config_lookaside db 0 0 0
+  if {[dict get $subject is_direct]} return
+  ::calls::extend db
+  if {[dict get $subject fire] ne {}} { db eval [dict get $subject fire] }
+  db eval [dict get $subject begin]
+}
+
+# The load is a call like others: the connection is there before, or, with the static form, made by it.
+proc ::inject::call {subject} {
+  set statement [dict get $subject statement]
+  if {$statement ne "LOAD"} { return [db eval $statement] }
+  if {$::so eq {}} {
+    db close
+    sqlite3 db test.db
+    sqlite3_extended_result_codes db 1
+    sqlite3_db_config_lookaside db 0 0 0
+  }
+  ::calls::extend db
+  db eval {SELECT tm_version()}
+}
+
+# What is in the file, of which nobody has a connection any more; the same bytes are looked at once.
+proc ::inject::examine {} {
+  variable known
+  if {[file exists test.db-journal] || [file exists test.db-wal]} { return [read_all] }
+  set key [md5file test.db]
+  if {![dict exists $known $key]} { dict set known $key [read_all] }
+  return [dict get $known $key]
+}
+
+# Everything committed, with the rules of the database where these values are new to us. Returns
+# {contents problems}.
+proc ::inject::read_all {} {
+  variable sound
+  variable invariants
+  set problems {}
+  sqlite3 watcher test.db
+  try {
+    set found [::matrix::committed watcher]
+    set digest [md5 $found]
+    set answer [watcher eval {PRAGMA integrity_check}]
+    if {$answer ne "ok"} { lappend problems "integrity_check: $answer" }
+    if {![dict exists $sound $digest]} {
+      set answer [watcher eval {PRAGMA foreign_key_check}]
+      if {$answer ne {}} { lappend problems "foreign_key_check: $answer" }
+      foreach {name text} $invariants {
+        if {![is_newest watcher]} break
+        set answer [watcher eval $text]
+        if {$answer ne {}} { lappend problems "invariant $name: $answer" }
+      }
+      if {$problems eq {}} { dict set sound $digest 1 }
+    }
+  } finally {
+    watcher close
+  }
+  return [list $found $problems]
+}
+
+proc ::inject::is_newest {connection} {
+  variable newest
+  if {![info exists newest]} { set newest [llength [glob -directory $::root/sql/migrations *.up.sql]] }
+  if {![$connection onecolumn {SELECT count(*) FROM sqlite_schema WHERE name = 'tm_migration'}]} { return 0 }
+  # The history of `broken` is so on purpose.
+  if {[$connection exists {SELECT 1 FROM tm_event WHERE previous_id = 99}]} { return 0 }
+  expr {[$connection onecolumn {SELECT max(version) FROM tm_migration}] == $newest}
+}
+
+# What the database holds before the call, with what the caller wrote before it, and after it.
+proc ::inject::states {subject journal} {
+  variable states_of
+  set key [dict get $subject name].$journal
+  if {[dict exists $states_of $key]} { return [dict get $states_of $key] }
+  set states {}
+  foreach statement [list {} [list ::inject::call $subject]] {
+    fresh $subject $journal
+    connect $subject
+    if {$states eq {}} { lappend states [lindex [examine] 0] }
+    if {[catch {{*}$statement} message]} { return -code error "undisturbed, but: $message" }
+    db eval [dict get $subject end]
+    db close
+    lappend states [lindex [examine] 0]
+  }
+  dict set states_of $key $states
+  return $states
+}
+
+# ---- one fault -----------------------------------------------------------------------------------
+
+# The result codes that a fault may end in, without their extension.
+proc ::inject::codes {kind} {
+  switch -glob -- $kind {
+    oom-* { return {SQLITE_NOMEM SQLITE_IOERR} }
+    ioerr-* { return {SQLITE_IOERR SQLITE_CANTOPEN SQLITE_FULL SQLITE_CORRUPT} }
+    full { return {SQLITE_FULL} }
+    cantopen-* { return {SQLITE_CANTOPEN} }
+    shmerr-* { return {SQLITE_IOERR SQLITE_CANTOPEN SQLITE_PROTOCOL} }
+    interrupt { return {SQLITE_INTERRUPT} }
+  }
+}
+
+proc ::inject::is_the_faults {kind code message} {
+  foreach allowed [codes $kind] {
+    if {[string match $allowed* $code]} { return 1 }
+  }
+  return 0
+}
+
+# Run the call once under the n-th fault. Returns {hits outcome problems message}.
+proc ::inject::trial {subject kind journal n} {
+  variable doctor
+  lassign [states $subject $journal] before mine after
+  fresh $subject $journal
+  set memory [sqlite3_memory_used]
+  connect $subject
+  start $kind $n
+  set failed [catch {call $subject} message]
+  set code [expr {$failed && [info commands db] ne {} ? [sqlite3_extended_errcode db] : "SQLITE_OK"}]
+  set hits [stop $kind]
+  set problems {}
+  # The connection itself may be what could not be made.
+  if {[info commands db] eq {}} { connect [dict replace $subject is_direct 0 begin {}] }
+  if {$doctor ne {}} { eval $doctor }
+  set outcome [settle $subject $failed problems]
+  if {$failed && !$hits} { lappend problems "an error without a fault: $message" }
+  if {$failed && $hits && ![is_the_faults $kind $code $message]} { lappend problems "another error: $code: $message" }
+  if {[catch {works $subject} why]} { lappend problems "and then the connection: $why" }
+  db close
+  if {[sqlite3_memory_used] != $memory} { lappend problems "memory: [expr {[sqlite3_memory_used] - $memory}] bytes stay" }
+  lassign [examine] found broken
+  if {[dict get $subject is_timeless]} { foreach name {found before mine after} { set $name [::matrix::timeless [set $name]] } }
+  lappend problems {*}$broken
+  if {!$failed && $found ne $after} {
+    lappend problems "TORN: it succeeded, and did [expr {$found eq $mine ? "nothing" : "something else"}]"
+  } elseif {$failed && $found ne ($outcome eq "rolled_back" ? $before : $mine)} {
+    if {$found eq $after && $outcome eq "undone"} {
+      set outcome late
+    } else {
+      lappend problems "TORN: it failed, and the database is [expr {$found eq $after ? "as after it" : "something else"}]"
+    }
+  }
+  return [list $hits $outcome $problems $message]
+}
+
+# The caller's transaction after the call, and its end; returns the outcome.
+proc ::inject::settle {subject failed problems_name} {
+  upvar 1 $problems_name problems
+  set is_begun [expr {[dict get $subject begin] ne {}}]
+  set is_open [expr {![sqlite3_get_autocommit db]}]
+  if {$is_open && !$is_begun} {
+    lappend problems "a transaction stays open"
+    db eval ROLLBACK
+  }
+  set running [running]
+  if {$running ne {}} { lappend problems "statements run on: $running" }
+  if {!$failed && $is_begun && !$is_open} { lappend problems "the transaction is gone" }
+  if {$is_begun && $is_open && [catch {db eval [dict get $subject end]} why]} {
+    lappend problems "the caller cannot commit: $why"
+    catch {db eval ROLLBACK}
+  }
+  if {!$failed} { return done }
+  return [expr {$is_begun && !$is_open ? "rolled_back" : "undone"}]
+}
+
+# The SQL of statements that were begun and not reset.
+proc ::inject::running {} {
+  set all {}
+  for {set statement [sqlite3_next_stmt db {}]} {$statement ne {}} {set statement [sqlite3_next_stmt db $statement]} {
+    if {[sqlite3_stmt_busy $statement]} { lappend all [sqlite3_sql $statement] }
+  }
+  return $all
+}
+
+proc ::inject::works {subject} {
+  if {[dict get $subject is_direct]} {
+    # A load that failed may be tried again.
+    ::calls::extend db
+    db eval {SELECT tm_version()}
+    return
+  }
+  if {![is_newest db]} {
+    db eval {SELECT tm_version()}
+    return
+  }
+  db eval {BEGIN IMMEDIATE; SELECT tm_enqueue('works', 'after the fault'); ROLLBACK}
+}
+
+# ---- the injectors -------------------------------------------------------------------------------
+
+proc ::inject::part_of {kind part} {
+  array set parts $::FAULTSIM($kind)
+  expr {[info exists parts(-$part)] ? $parts(-$part) : ""}
+}
+proc ::inject::start {kind n} { uplevel #0 [part_of $kind injectstart] $n }
+proc ::inject::stop {kind} { uplevel #0 [part_of $kind injectstop] }
+
+# ---- a walk --------------------------------------------------------------------------------------
+
+# Whether the kind can meet the call: nothing is shared without a WAL.
+proc ::inject::can_meet {kind journal} { expr {$journal eq "wal" || ![string match shmerr-* $kind]} }
+
+# From the first fault to the one that the call does not reach. Returns a list of {n problems}.
+proc ::inject::walk {subject kind journal {from 1} {to 0}} {
+  variable gap
+  variable seed
+  variable limit
+  expr {srand(1 + ("0x[string range [md5 "$seed [dict get $subject name] $kind $journal"] 0 6]" % 2147483646))}
+  uplevel #0 [part_of $kind injectinstall]
+  set wrong {}
+  set n $from
+  while 1 {
+    lassign [trial $subject $kind $journal $n] hits outcome problems message
+    if {$hits} {
+      count faults
+      count faults:$kind
+      count "outcomes:$outcome"
+    }
+    if {$::is_verbose} { puts "  [dict get $subject name] $kind $journal $n: $outcome, $hits hits: $message $problems" }
+    if {$problems ne {}} { lappend wrong $n $problems }
+    if {!$hits || $n == $to} break
+    if {$n > $limit} {
+      lappend wrong $n {{there is no end of faults}}
+      break
+    }
+    set step [expr {$n * ($gap - 1) * (0.5 + rand())}]
+    incr n [expr {$step < 1 ? 1 : int($step)}]
+  }
+  uplevel #0 [part_of $kind injectuninstall]
+  return $wrong
+}
+
+proc ::inject::tell {sentence problems} {
+  count [expr {$problems eq {} ? "passed" : "failed"}]
+  if {$problems ne {}} { puts "FAILED $sentence\n  [join [lrange $problems 0 5] "\n  "]" }
+}
