@@ -220,6 +220,8 @@ test: ## the daily tests, on the system's SQLite and on the newest; installs wha
 	  + 'process death' tclsh tests/death/death.tcl --kills 300 --seconds 0 \
 	  + 'power loss' tclsh tests/crash/power.tcl --losses 432 \
 	  + 'faults' tclsh tests/fault/fault.tcl --gap 3 --contexts 100 \
+	  + 'model check' tclsh tests/model/model.tcl --steps 100000 --seed 1 --jobs 2 \
+	  + 'control of the model check' tclsh tests/model/model.tcl --control --seed 1 \
 	  + "suite on the system's SQLite" env TM_MATRIX_CONTEXTS=16 TM_MATRIX_EVERY=9 tools/with-sqlite system tclsh tests/run.tcl $(TESTS) \
 	  + 'static form on the newest SQLite' tools/with-sqlite newest $(BUILD)/tests/static_test \
 	  + 'suite on the newest SQLite' env TM_MATRIX_EVERY=20 tools/with-sqlite newest tclsh tests/run.tcl -quick $(TESTS) \
@@ -234,6 +236,8 @@ test-all: ## every test on both, with every cell of the atomicity matrix; some h
 	  + 'process death' tclsh tests/death/death.tcl \
 	  + 'power loss' tclsh tests/crash/power.tcl \
 	  + 'faults' tclsh tests/fault/fault.tcl --gap 1.5 --contexts 8 \
+	  + 'model check' tclsh tests/model/model.tcl --steps 1000000 --jobs 2 \
+	  + 'control of the model check' tclsh tests/model/model.tcl --mutants \
 	  + "suite on the system's SQLite" env TM_LARGE=1 tools/with-sqlite system tclsh tests/run.tcl $(TESTS) \
 	  + 'static form on the newest SQLite' tools/with-sqlite newest $(BUILD)/tests/static_test \
 	  + 'suite on the newest SQLite' env TM_LARGE=1 tools/with-sqlite newest tclsh tests/run.tcl $(TESTS)
@@ -252,8 +256,8 @@ test-cron: ## schedules and zones against other libraries; SEED=number replays a
 	@tools/cron-peers >/dev/null
 	@$${TM_PYTHON:-/usr/bin/python3} tests/cron/compare --cases 12000 $(if $(SEED),--seed $(SEED))
 
-soak: all ## random steps beside a model of the rules; SECONDS=number, SEED=number replays
-	@tclsh tests/model/model.tcl --seconds $(or $(SECONDS),3600) --jobs $(JOBS) $(if $(SEED),--seed $(SEED))
+soak: all ## random steps beside a model of the rules, an hour; HOURS=, STEPS= and SEED=number
+	@tclsh tests/model/model.tcl $(if $(STEPS),--steps $(STEPS),--hours $(or $(HOURS),1)) --jobs $(JOBS) $(if $(SEED),--seed $(SEED))
 
 fault: all ## a fault at each allocation, read, write and lock of each call; GAP= and CONTEXTS= sample, ONLY=, SEED=number
 	@tclsh tests/fault/fault.tcl --gap $(or $(GAP),2) --contexts $(or $(CONTEXTS),16) $(if $(ONLY),--only '$(ONLY)') $(if $(SEED),--seed $(SEED))

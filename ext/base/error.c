@@ -19,6 +19,7 @@ static const struct {
 
 void tm_error_init(TmError *error, const char *subject) {
   error->rc = SQLITE_OK;
+  error->symbol = -1;
   error->message = NULL;
   error->subject = subject;
 }
@@ -26,6 +27,7 @@ void tm_error_init(TmError *error, const char *subject) {
 void tm_error_clear(TmError *error) {
   sqlite3_free(error->message);
   error->rc = SQLITE_OK;
+  error->symbol = -1;
   error->message = NULL;
 }
 
@@ -53,6 +55,7 @@ void tm_error_set(TmError *error, TmSymbol symbol, const char *format, ...) {
     return;
   }
   error->rc = SQLITE_ERROR;
+  error->symbol = (int)symbol;
   error_make_one_line(error->message);
 }
 
@@ -77,6 +80,20 @@ void tm_error_sqlite(TmError *error, sqlite3 *db, int rc) {
 
 void tm_error_nomem(TmError *error) {
   if (error->rc == SQLITE_OK) error->rc = SQLITE_NOMEM;
+}
+
+bool tm_error_is_of_call(const TmError *error) {
+  if ((error->rc & 0xff) == SQLITE_BUSY) return true;
+  switch (error->symbol) {
+  case TM_BAD_ARGUMENT:
+  case TM_OUT_OF_RANGE:
+  case TM_BAD_JSON:
+  case TM_UNKNOWN_OPTION:
+  case TM_TOO_LARGE:
+  case TM_NEEDS_WRITE_TRANSACTION:
+  case TM_IN_TRANSACTION: return true;
+  default: return false;
+  }
 }
 
 const char *tm_error_symbol_text(TmSymbol symbol) {

@@ -9,6 +9,8 @@
 
 #include "base/sqlite.h"
 
+#include <stdbool.h>
+
 /* Each symbol once; the enum, the text and the reference come from this list. */
 #define TM_SYMBOLS(X)                                                                              \
   X(BAD_ARGUMENT, "bad_argument", "a value of the wrong type or form")                             \
@@ -46,6 +48,7 @@ typedef enum TmSymbol {
 
 typedef struct TmError {
   int rc;              /* SQLITE_OK, or the first failure's (extended) code */
+  int symbol;          /* a TmSymbol, or -1 where the error is SQLite's */
   char *message;       /* sqlite3_malloc'ed, or NULL for SQLite's own text */
   const char *subject; /* who speaks: "tm_claim"; static text */
 } TmError;
@@ -66,6 +69,10 @@ void tm_error_sqlite(TmError *error, sqlite3 *db, int rc);
 
 /* Out of memory, as SQLite says it. */
 void tm_error_nomem(TmError *error);
+
+/* True where the error is of the call and of what is around it (its arguments, a lock that somebody
+ * holds), and no statement of ours could have answered otherwise. */
+bool tm_error_is_of_call(const TmError *error);
 
 /* The text of a symbol without brackets, and its one-line doc. */
 const char *tm_error_symbol_text(TmSymbol symbol);

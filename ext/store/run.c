@@ -20,8 +20,9 @@ void tm_run_init(TmRun *run, TmContext *context, const char *subject) {
 
 void tm_run_clear(TmRun *run) {
   /* An authorizer that answers IGNORE stays in the statements made under it, also when the
-   * application has taken it away again: SQLite makes them anew for a new one only. */
-  if (tm_run_failed(run)) tm_context_forget(run->context);
+   * application has taken it away again: SQLite makes them anew for a new one only. To compile all
+   * of them costs milliseconds, so not for what they had no part in. */
+  if (tm_run_failed(run) && !tm_error_is_of_call(&run->error)) tm_context_forget(run->context);
   tm_error_clear(&run->error);
 }
 

@@ -19,7 +19,8 @@ namespace eval ::base {
   variable names {e1 e2 e3 p1}       ;# e: with the extension, p: without; `watch` only looks on
   variable folder {}
   variable file {}
-  variable so {}
+  variable so {}                      ;# the extension
+  variable loaded {}                  ;# the one that is loaded: another where it is a mutant
   variable committed {}               ;# facts that everybody may see
   variable holder {}                  ;# who has the write lock
   variable is_open                    ;# by connection: in a transaction
@@ -68,6 +69,15 @@ proc ::base::open_folder {root} {
   set above [expr {[info exists ::env(TMPDIR)] ? $::env(TMPDIR) : "/tmp"}]
   if {![info exists ::env(TMPDIR)] && [file writable /dev/shm]} { set above /dev/shm }
   set folder [exec mktemp -d $above/tm-model.XXXXXX]
+  use_build {}
+}
+
+# The extension at a path, or the right one; databases are made by it.
+proc ::base::use_build {path} {
+  variable folder
+  variable so
+  variable loaded [expr {$path eq {} ? $so : $path}]
+  file delete $folder/template.db
   connect first $folder/template.db 1
   first eval {SELECT tm_init(); SELECT tm_clock_set(1700000000000); CREATE TABLE app (x)}
   ref::learn_moves [first eval {SELECT from_state, to_state FROM tm_transition}]
@@ -80,13 +90,13 @@ proc ::base::close_folder {} {
 }
 
 proc ::base::connect {name path is_extended} {
-  variable so
+  variable loaded
   sqlite3 ::base::$name $path
   $name cache size 100
   $name eval {PRAGMA busy_timeout = 0; PRAGMA synchronous = OFF}
   if {$is_extended} {
     $name enable_load_extension 1
-    $name eval {SELECT load_extension($so)}
+    $name eval {SELECT load_extension($loaded)}
   } else {
     $name eval {PRAGMA foreign_keys = OFF; PRAGMA trusted_schema = OFF}
   }

@@ -1,14 +1,15 @@
 #!/usr/bin/env tclsh
 # model.tcl - random steps on the extension and on a model of it, side by side.
 #
-#   tclsh tests/model/model.tcl ?--steps N? ?--seconds N? ?--seed N? ?--life N? ?--jobs N? …
+#   tclsh tests/model/model.tcl ?--steps N? ?--hours N? ?--seed N? ?--life N? ?--jobs N? …
 #
 #   --steps N     so many steps, 100,000 where nothing is said
-#   --seconds N   as many steps as there is time for
+#   --hours N     as many steps as there is time for; 0.1 are six minutes
 #   --seed N      the seed of the first life; each further one has the next number
 #   --life N      steps of a life: then all is compared, and the next begins with an empty database
 #   --jobs N      so many processes at once; the lives are the same
-#   --mutants     the control: each wrong model of mutants.tcl must be found within --steps
+#   --mutants     the control: each wrong model and build of mutants.tcl must be found within --steps
+#   --control     those of them that the daily suite looks for
 #   --mutant NAME one of them
 #   --replay FILE the steps in a file, as a failed run has left it
 #
@@ -25,14 +26,13 @@ foreach part {reference database walk mutants} { source $here/$part.tcl }
 
 namespace eval ::model {
   variable steps 100000
-  variable seconds 0
+  variable hours 0
   variable seed [expr {[clock microseconds] % 1000000}]
   variable life 5000
   variable jobs 1
   variable stride 1       ;# from the seed of one life to that of the next, in one process of many
   variable every 25
-  variable mutant {}
-  variable all_mutants 0
+  variable mutants {}
   variable replay {}
 }
 
@@ -40,13 +40,15 @@ proc ::model::read_arguments {words} {
   while {$words ne {}} {
     set words [lassign $words word]
     switch $word {
-      --steps - --seconds - --seed - --life - --jobs - --stride - --mutant - --replay {
+      --steps - --hours - --seed - --life - --jobs - --stride - --replay {
         variable [string range $word 2 end]
         set words [lassign $words [string range $word 2 end]]
       }
-      --mutants { variable all_mutants 1 }
+      --mutant { set words [lassign $words [namespace current]::mutants] }
+      --mutants { variable mutants [mutants::names] }
+      --control { variable mutants $mutants::control }
       default {
-        puts stderr "usage: tclsh tests/model/model.tcl ?--steps N? ?--seconds N? ?--seed N? ?--life N? ?--jobs N? ?--mutants? ?--mutant NAME? ?--replay FILE?"
+        puts stderr "usage: tclsh tests/model/model.tcl ?--steps N? ?--hours N? ?--seed N? ?--life N? ?--jobs N? ?--mutants? ?--control? ?--mutant NAME? ?--replay FILE?"
         exit 2
       }
     }
@@ -135,7 +137,7 @@ proc ::model::report {seed steps wrong} {
     puts $channel [list $i [lindex $steps $i-1]]
   }
   close $channel
-  puts "  again: make model SEED=$seed, or tclsh tests/model/model.tcl --replay build/model/seed-$seed.steps"
+  puts "  again: tclsh tests/model/model.tcl --life [set [namespace current]::life] --steps [llength $steps] --seed $seed, or tclsh tests/model/model.tcl --replay build/model/seed-$seed.steps"
 }
 
 # How often a write did what, the commonest first.
@@ -147,7 +149,7 @@ proc ::model::outcomes {} {
 
 proc ::model::run_all {} {
   variable steps
-  variable seconds
+  variable hours
   variable seed
   variable life
   variable stride
@@ -156,8 +158,8 @@ proc ::model::run_all {} {
   set lives 0
   set failed 0
   puts "model: seed $seed"
-  while {$seconds ? [clock milliseconds] < $began + 1000 * $seconds : $done < $steps} {
-    set length [expr {$seconds ? $life : min($life, $steps - $done)}]
+  while {$hours ? [clock milliseconds] < $began + 3600000 * $hours : $done < $steps} {
+    set length [expr {$hours ? $life : min($life, $steps - $done)}]
     set number [expr {$seed + $stride * $lives}]
     lassign [live $number $length] taken wrong
     incr done [llength $taken]
@@ -166,7 +168,7 @@ proc ::model::run_all {} {
       incr failed
       report $number $taken $wrong
       if {$failed == 3} break
-    } elseif {$seconds && $lives % 100 == 0} {
+    } elseif {$hours && $lives % 100 == 0} {
       puts "model: $done steps"
     }
     flush stdout
@@ -179,13 +181,15 @@ proc ::model::run_all {} {
 
 # The same in several processes: every one takes its share of the lives.
 proc ::model::run_jobs {} {
-  foreach name {steps seconds seed life jobs} { variable $name }
+  foreach name {steps hours seed life jobs} { variable $name }
   set passed 0
   set failed 0
   set children {}
-  for {set i 0} {$i < $jobs} {incr i} {
-    set share [expr {$life * (($steps / $life + $jobs - 1 - $i) / $jobs)}]
-    lappend children [open |[list [info nameofexecutable] [info script] --steps $share --seconds $seconds \
+  for {set at 0} {$at < $steps} {incr at $life} {
+    incr share([expr {$at / $life % $jobs}]) [expr {min($life, $steps - $at)}]
+  }
+  foreach i [lsort -integer [array names share]] {
+    lappend children [open |[list [info nameofexecutable] [info script] --steps $share($i) --hours $hours \
       --seed [expr {$seed + $i}] --stride $jobs --life $life 2>@1]]
   }
   foreach child $children {
@@ -256,10 +260,8 @@ base::open_folder $root
 set code [catch {
   if {$model::replay ne {}} {
     model::run_replay $model::replay
-  } elseif {$model::mutant ne {}} {
-    model::run_mutants [list $model::mutant]
-  } elseif {$model::all_mutants} {
-    model::run_mutants [mutants::names]
+  } elseif {$model::mutants ne {}} {
+    model::run_mutants $model::mutants
   } elseif {$model::jobs > 1} {
     model::run_jobs
   } else {

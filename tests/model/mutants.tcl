@@ -1,9 +1,11 @@
-# mutants.tcl - wrong models, each of which the comparison must find: its negative control.
-# Owns:    one change of one procedure of the reference for each rule that matters.
-# Promise: a change that does not fit the procedure any more is an error, not a mutant that is never
-#          there.
+# mutants.tcl - wrong models and wrong builds, each of which the comparison must find: its negative
+# control.
+# Owns:    one change of one procedure of the reference for each rule that matters, and changes of the
+#          SQL inside the extension.
+# Promise: a change that does not fit any more is an error, not a mutant that is never there.
 # Why:     the model and the extension are two tellings of the rules: what would be found in one is
-#          what would be found in the other.
+#          what would be found in the other. That is seen by wrong builds, which are copies of the
+#          extension with other bytes: the text of its statements is in it as it was written.
 
 namespace eval ::mutants {
   variable kept {}
@@ -48,12 +50,51 @@ namespace eval ::mutants {
   }
 }
 
+namespace eval ::mutants {
+  # name {from to}, of one length. Those of the schema make the databases, too.
+  variable builds {
+    build_keeps_the_progress_of_the_last_attempt {{  progress = NULL,
+  worker = :worker} {progress=progress,
+  worker = :worker}}
+    build_mixes_up_notes {{note = iif(:sets_note, :note, note)} {note = iif(:sets_note, note, :note)}}
+    build_promotes_a_moment_late {{phase = 1 AND sort_key <= :until_ms} {phase = 1 AND sort_key <  :until_ms}}
+  }
+  # In the daily suite.
+  variable control {build_mixes_up_notes build_promotes_a_moment_late old_tokens_may_complete retention_keeps_a_moment_longer}
+}
+
 proc ::mutants::names {} {
   variable all
-  dict keys $all
+  variable builds
+  concat [dict keys $all] [dict keys $builds]
 }
 
 proc ::mutants::apply {name} {
+  variable all
+  variable builds
+  if {[dict exists $builds $name]} {
+    base::use_build [wrong_build $name {*}[dict get $builds $name]]
+  } else {
+    apply_to_model $name
+  }
+}
+
+# A copy of the extension with other bytes.
+proc ::mutants::wrong_build {name from to} {
+  if {[string length $from] != [string length $to]} { error "the mutant $name is of another length" }
+  set channel [open $base::so rb]
+  set bytes [read $channel]
+  close $channel
+  if {[string first $from $bytes] < 0} { error "the mutant $name does not fit the extension any more" }
+  set path $base::folder/$name/[file tail $base::so]
+  file mkdir [file dirname $path]
+  set channel [open $path wb]
+  puts -nonewline $channel [string map [list $from $to] $bytes]
+  close $channel
+  return $path
+}
+
+proc ::mutants::apply_to_model {name} {
   variable all
   variable kept
   lassign [dict get $all $name] procedure from to
@@ -64,7 +105,12 @@ proc ::mutants::apply {name} {
 }
 
 proc ::mutants::undo {name} {
+  variable builds
   variable kept
+  if {[dict exists $builds $name]} {
+    base::use_build {}
+    return
+  }
   lassign $kept procedure arguments body
   proc ::ref::$procedure $arguments $body
 }

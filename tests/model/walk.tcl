@@ -17,7 +17,7 @@ namespace eval ::walk {
     pause 1 resume 3 tick 3 reconcile 1 prune 2 clock_advance 8 clock_set 1
     by_hand 3 run_by_hand 1 delete_by_hand 1 set_priority 1 set_queue 3 drop_queue 0.3 set_strict 0.4
     bad 1 get_json 2 history 1 explain 0.5 stats 0.2 select 1 tm_now 0.5
-    begin 8 savepoint 1 checkpoint 0.2 reopen 0.1 ddl 0.05
+    begin 8 savepoint 1 checkpoint 0.2 reopen 0.03 ddl 0.01
   }
   variable plain {
     inbox 10 by_hand 5 run_by_hand 2 delete_by_hand 2 set_priority 2 set_queue 4 drop_queue 0.3
@@ -25,6 +25,15 @@ namespace eval ::walk {
   }
   # In a transaction.
   variable inside {commit 12 rollback 5 savepoint 8 rollback_to 6 forget 6}
+  # States without a task of which a verb is refused: mostly another is chosen then, because after
+  # a refusal the connection compiles its statements anew.
+  variable wants {
+    complete {running cancelling} fail {running cancelling} snooze {running cancelling}
+    release {running cancelling} heartbeat {running cancelling}
+    retry {discarded cancelled retryable} hold {available scheduled retryable} unhold held
+    reschedule {available scheduled retryable} delete {completed cancelled discarded}
+    cancel {available scheduled running retryable held}
+  }
   # A call, its symbol, and no fact decides about it.
   variable bad {
     {enqueue('a', 1, '{"priority":40000}')} out_of_range
@@ -91,7 +100,7 @@ proc ::walk::next {} {
 
 # Who has the lock goes on, most of the time: the others are told that it is busy.
 proc ::walk::choose_connection {} {
-  if {$base::holder ne {} && [chance 0.9]} { return $base::holder }
+  if {$base::holder ne {} && [chance 0.96]} { return $base::holder }
   pick $base::names
 }
 
@@ -114,7 +123,21 @@ proc ::walk::choose_verb {c} {
   } elseif {$count < $target / 2 && $target > 100 && [string match e* $c]} {
     dict set w bulk_enqueue 20
   }
-  weighted $w
+  for {set i 0} {$i < 8} {incr i} {
+    set verb [weighted $w]
+    if {[is_of_use $verb] || [chance 0.03]} break
+  }
+  return $verb
+}
+
+proc ::walk::is_of_use {verb} {
+  variable wants
+  if {![dict exists $wants $verb]} { return 1 }
+  set states [dict get $wants $verb]
+  dict for {- task} $ref::tasks {
+    if {[dict get $task state] in $states} { return 1 }
+  }
+  return 0
 }
 
 proc ::walk::choose_skin {c verb} {
@@ -137,7 +160,7 @@ proc ::walk::tag {id} {
 
 # A task in one of these states, most of the time.
 proc ::walk::task_in {states} {
-  if {[chance 0.95]} {
+  if {[chance 0.98]} {
     set ids {}
     dict for {id task} $ref::tasks {
       if {[dict get $task state] in $states} { lappend ids $id }
@@ -150,7 +173,7 @@ proc ::walk::task_in {states} {
 
 proc ::walk::id_arg {states} { list [expr {[chance 0.05] ? "r" : "i"}] [task_in $states] }
 
-proc ::walk::token_arg {} { list i [pick {cur cur cur cur cur cur cur cur cur cur cur cur cur cur cur cur old new}] }
+proc ::walk::token_arg {} { list i [expr {[chance 0.04] ? [pick {old new}] : "cur"}] }
 
 proc ::walk::queue {} {
   variable queues
