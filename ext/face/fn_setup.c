@@ -10,6 +10,7 @@
 #include "face/args.h"
 #include "face/verbs.h"
 #include "ops/repair.h"
+#include "store/journal.h"
 #include "store/migrate.h"
 #include "store/schema.h"
 #include "tm.h"
@@ -163,12 +164,13 @@ static sqlite3_int64 setup_busy_timeout_ms(TmRun *run) {
   return ms;
 }
 
-/* The change to WAL does not call the busy handler, so the waiting is done here. */
+/* The change to WAL does not call the busy handler, so the waiting is done here. Where there can be
+ * no WAL, asking for it leaves the journal as it is. */
 static void setup_wal(TmRun *run) {
   sqlite3 *db = run->context->db;
-  const char *file = sqlite3_db_filename(db, "main");
-  if (!file || !file[0] || setup_pragma_is(run, TM_Q_JOURNAL_MODE, "wal")) return;
+  if (!tm_journal_is_file(db) || setup_pragma_is(run, TM_Q_JOURNAL_MODE, "wal")) return;
   if (!sqlite3_get_autocommit(db) || sqlite3_txn_state(db, "main") != SQLITE_TXN_NONE) {
+    if (!tm_journal_can_share_wal(db)) return;
     tm_error_set(
         &run->error, TM_IN_TRANSACTION,
         "the journal mode cannot change to WAL inside a transaction, call it before BEGIN");

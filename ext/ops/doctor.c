@@ -8,6 +8,7 @@
 
 #include "core/schedule.h"
 #include "ops/repair.h"
+#include "store/journal.h"
 #include "store/migrate.h"
 #include "store/schema.h"
 
@@ -89,8 +90,8 @@ static void doctor_switches(const Doctor *doctor) {
 
 static void doctor_journal(const Doctor *doctor) {
   TmRun *run = doctor->run;
-  const char *file = sqlite3_db_filename(run->context->db, "main");
-  bool is_file = file && file[0];
+  bool is_file = tm_journal_is_file(run->context->db);
+  bool can_share = tm_journal_can_share_wal(run->context->db);
   TmStmt s;
   tm_stmt_open(run, TM_Q_JOURNAL_MODE, &s);
   char *mode =
@@ -101,7 +102,7 @@ static void doctor_journal(const Doctor *doctor) {
              !is_file ? "in memory, needs no journal"
              : mode   ? mode
                       : "unknown",
-             "SELECT tm_init()");
+             can_share ? "SELECT tm_init()" : "open the file through a VFS with shared memory");
   sqlite3_free(mode);
 }
 
