@@ -85,6 +85,24 @@ static void test_close_after_error(Tally *tally) {
   check(tally, sqlite3_close(db) == SQLITE_OK, "sqlite3_close() succeeds after an error");
 }
 
+static void count_message(void *count, int rc, const char *message) {
+  printf("  logged: %d %s\n", rc, message);
+  ++*(int *)count;
+}
+
+/* An application that watches SQLite's log must not find each of its connections there. */
+static void test_quiet_load(Tally *tally, const int *messages) {
+  sqlite3 *db = NULL;
+  int before = *messages;
+
+  check(tally, sqlite3_open(":memory:", &db) == SQLITE_OK, "a connection opens");
+  check(tally, sqlite3_tm_init(db, NULL, NULL) == SQLITE_OK, "a second load is harmless");
+  check(tally, *messages == before, "loading writes nothing to SQLite's error log");
+  sqlite3_exec(db, "SELECT no_such_function()", NULL, NULL, NULL);
+  check(tally, *messages == before + 1, "an error of the application's is seen there");
+  check(tally, sqlite3_close(db) == SQLITE_OK, "sqlite3_close() succeeds");
+}
+
 /* The same life in a file, in a folder of its own. */
 static void test_life_in_a_file(Tally *tally) {
   char dir[] = "/tmp/static_test.XXXXXX";
@@ -99,12 +117,15 @@ static void test_life_in_a_file(Tally *tally) {
 
 int main(void) {
   Tally tally = {0};
+  int messages = 0;
 
+  sqlite3_config(SQLITE_CONFIG_LOG, count_message, &messages);
   check(&tally, sqlite3_auto_extension((void (*)(void))sqlite3_tm_init) == SQLITE_OK,
         "sqlite3_auto_extension() takes the entry point");
   test_life(&tally, ":memory:");
   test_life_in_a_file(&tally);
   test_close_after_error(&tally);
+  test_quiet_load(&tally, &messages);
   printf("%d passed, %d failed\n", tally.passed, tally.failed);
   return tally.failed == 0 ? 0 : 1;
 }
