@@ -23,8 +23,9 @@ const TmVerb tm_verbs[] = {
     VERB(init, 0, 0, TRIES | SETUP | DIRECT, NULL, "", "schema version",
          "Sets the database up: WAL journal (file databases), foreign keys on, all pending "
          "migrations. Idempotent; waits up to the busy timeout. Refuses inside a transaction where "
-         "the journal mode would have to change `[in_transaction]`. By tm_command it migrates and "
-         "leaves the journal mode as it is."),
+         "the journal mode would have to change `[in_transaction]`. Where there can be no WAL (a "
+         "database in memory, a VFS without shared memory) the journal stays as it is. By "
+         "tm_command it migrates and leaves the journal mode as it is."),
     VERB(migrate, 0, 1, TRIES | SETUP | DIRECT, NULL, "[version]", "schema version",
          "Migrations up or down to a version (the newest by default, 0 removes all), all or "
          "nothing, inside the caller's transaction where there is one. Down works on its own or "
