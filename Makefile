@@ -238,6 +238,7 @@ test-all: ## every test on both, with every cell of the atomicity matrix; some h
 	  + 'faults' tclsh tests/fault/fault.tcl --gap 1.5 --contexts 8 \
 	  + 'model check' tclsh tests/model/model.tcl --steps 1000000 --jobs 2 \
 	  + 'control of the model check' tclsh tests/model/model.tcl --mutants \
+	  + "SQLite's own suite" tclsh tests/sqlite/suite.tcl \
 	  + "suite on the system's SQLite" env TM_LARGE=1 tools/with-sqlite system tclsh tests/run.tcl $(TESTS) \
 	  + 'static form on the newest SQLite' tools/with-sqlite newest $(BUILD)/tests/static_test \
 	  + 'suite on the newest SQLite' env TM_LARGE=1 tools/with-sqlite newest tclsh tests/run.tcl $(TESTS)
@@ -267,6 +268,10 @@ death: all $(BUILD)/tests/death ## processes that work and are killed, half a mi
 
 crash: all ## simulated losses of power inside SQLite's own harness, a minute; LOSSES= and SEED=number
 	@tclsh tests/crash/power.tcl $(if $(LOSSES),--losses $(LOSSES)) $(if $(SEED),--seed $(SEED))
+
+sqlite-suite: all ## SQLite's own suite, with the extension in every connection and without; five to fifteen minutes
+	@tools/setup test
+	@tclsh tests/sqlite/suite.tcl
 
 asan: all ## the quick suite under the address and undefined-behaviour sanitizers; TESTS="names"
 	@tools/setup test
