@@ -257,6 +257,10 @@ test-cron: ## schedules and zones against other libraries; SEED=number replays a
 	@tools/cron-peers >/dev/null
 	@$${TM_PYTHON:-/usr/bin/python3} tests/cron/compare --cases 12000 $(if $(SEED),--seed $(SEED))
 
+test-languages: all ## the example of each language, run and checked; ONLY="ruby go", INSTALL=1 gets what is missing
+	@tools/total languages tests/languages/run $(if $(INSTALL),--install) $(ONLY) \
+	  $(if $(ONLY),,+ 'broken examples' tests/languages/control)
+
 soak: all ## random steps beside a model of the rules, an hour; HOURS=, STEPS= and SEED=number
 	@tclsh tests/model/model.tcl $(if $(STEPS),--steps $(STEPS),--hours $(or $(HOURS),1)) --jobs $(JOBS) $(if $(SEED),--seed $(SEED))
 

@@ -1,0 +1,33 @@
+import json, sqlite3
+
+db = sqlite3.connect("app.db", timeout=20)
+db.enable_load_extension(True)
+db.load_extension("./tm")
+db.execute("SELECT tm_init()")
+db.execute("CREATE TABLE invoice (total REAL NOT NULL, task_id INTEGER REFERENCES tm_task (id))")
+db.execute("CREATE TABLE receipt (total REAL, task_id INTEGER REFERENCES tm_task (id))")
+
+for total in (99.5, -1, 20, None):
+    try:
+        with db:  # one transaction, which the INSERT begins: both rows or none
+            db.execute("INSERT INTO invoice VALUES (?1, tm_enqueue('mail', ?1))", (total,))
+    except sqlite3.IntegrityError:
+        pass  # None breaks NOT NULL: its task is rolled back with the invoice
+
+def send(total):
+    if total < 0:
+        raise ValueError("negative total")
+
+while text := db.execute("SELECT tm_claim('mail', 'worker-1')").fetchone()[0]:
+    task = json.loads(text)
+    try:
+        send(task["payload"])  # the work, outside any transaction
+        with db:  # its result and its end together; the INSERT first, it begins the transaction
+            db.execute("INSERT INTO receipt VALUES (?, ?)", (task["payload"], task["id"]))
+            db.execute("SELECT tm_complete(?, ?)", (task["id"], task["token"]))
+    except Exception as error:
+        db.execute("SELECT tm_fail(?, ?, ?)", (task["id"], task["token"], str(error)))
+
+states = " ".join(row[0] for row in db.execute("SELECT state FROM tm_task ORDER BY id"))
+print(states)
+assert states == "completed retryable completed"
