@@ -104,7 +104,11 @@ install: all ## install under PREFIX (/usr/local), below DESTDIR where that is s
 	install -m 755 tools/tm "$(DESTDIR)$(PREFIX)/bin/tm"
 	install -d "$(DESTDIR)$(PREFIX)/share/man/man1"
 	tools/version --fill <tools/tm-migrate.1.in >"$(DESTDIR)$(PREFIX)/share/man/man1/tm-migrate.1"
-	chmod 644 "$(DESTDIR)$(PREFIX)/share/man/man1/tm-migrate.1"
+	tools/tm help --man | tools/version --fill >"$(DESTDIR)$(PREFIX)/share/man/man1/tm.1"
+	chmod 644 "$(DESTDIR)$(PREFIX)/share/man/man1/tm-migrate.1" "$(DESTDIR)$(PREFIX)/share/man/man1/tm.1"
+	install -d "$(DESTDIR)$(PREFIX)/share/bash-completion/completions"
+	tools/tm help --completion >"$(DESTDIR)$(PREFIX)/share/bash-completion/completions/tm"
+	chmod 644 "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/tm"
 	rm -rf "$(DESTDIR)$(PREFIX)/share/sqlite-tm/tm.d"
 	install -d "$(DESTDIR)$(PREFIX)/share/sqlite-tm/tm.d"
 	install -m 644 tools/tm.d/* "$(DESTDIR)$(PREFIX)/share/sqlite-tm/tm.d/"
@@ -115,7 +119,8 @@ uninstall: ## remove what install put there
 	rm -f "$(DESTDIR)$(LIBDIR)/tm.so" "$(DESTDIR)$(LIBDIR)/tm-auto.so" "$(DESTDIR)$(LIBDIR)/libtm.a"
 	rm -f "$(DESTDIR)$(LIBDIR)/pkgconfig/sqlite-tm.pc"
 	rm -f "$(DESTDIR)$(PREFIX)/include/tm.h" "$(DESTDIR)$(PREFIX)/bin/tm-migrate" "$(DESTDIR)$(PREFIX)/bin/tm"
-	rm -f "$(DESTDIR)$(PREFIX)/share/man/man1/tm-migrate.1"
+	rm -f "$(DESTDIR)$(PREFIX)/share/man/man1/tm-migrate.1" "$(DESTDIR)$(PREFIX)/share/man/man1/tm.1"
+	rm -f "$(DESTDIR)$(PREFIX)/share/bash-completion/completions/tm"
 	rm -rf "$(DESTDIR)$(PREFIX)/share/sqlite-tm"
 
 clean: ## remove everything that was built

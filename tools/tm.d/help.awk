@@ -1,4 +1,5 @@
-# help.awk - help.txt as a list (want=list), one command of it (want=one, name), or a man page (want=man).
+# help.awk - help.txt as a list (want=list), one command of it (want=one, name), a man page (want=man), or the
+# options of each command for the completion (want=completion).
 
 # The options of a group, as they stand.
 function print_options(lines, n,    i, at, option, width) {
@@ -73,7 +74,7 @@ function one(    i, lines, n) {
 }
 
 function man(    i) {
-  print ".TH TM 1 \"\" \"sqlite-tm\" \"User Commands\""
+  print ".TH TM 1 \"\" \"sqlite-tm @VERSION@\" \"sqlite-tm\""
   print ".SH NAME\ntm \\- the task manager in a SQLite file, at a terminal"
   print ".SH SYNOPSIS\n.B tm\n[\\-\\-db FILE] COMMAND [ARGUMENT...]\n.br\n.B tm\nFILE COMMAND [ARGUMENT...]"
   print ".SH DESCRIPTION\nTasks live in an application's own SQLite database, which the extension tm.so looks"
@@ -89,14 +90,46 @@ function man(    i) {
   }
   print ".SH FILTER"
   man_block("+filter")
+  print ".SH EXAMPLES"
+  example()
   print ".SH EXIT STATUS"
   man_block("+status")
   print ".SH ENVIRONMENT"
   man_block("+environment")
 }
 
+function example(    i) {
+  for (i = 1; i <= texts["+examples"]; i++) {
+    if (i % 2) print ".TP\n.B " roff(text["+examples", i])
+    else print roff(text["+examples", i])
+  }
+}
+
+# Long options only: `--name` for a flag, `--name=` where a value follows.
+function long_options(name,    i, line, words, n, out) {
+  for (i = 1; i <= options[name]; i++) {
+    line = option[name, i]
+    line = substr(line, 1, index(line, "  ") - 1)
+    sub(/,.*/, "", line)
+    n = split(line, words, " ")
+    out = out (out == "" ? "" : " ") words[1] (n > 1 ? "=" : "")
+  }
+  return out
+}
+
+function completion(    i, name) {
+  print "_tm_global='" long_options("+global") "'"
+  print "declare -gA _tm_options=("
+  for (i = 1; i <= count; i++) {
+    name = order[i]
+    print "  [" name "]='" long_options(name) (name in uses ? " " long_options(uses[name]) : "") "'"
+  }
+  print ")"
+}
+
 END {
   if (want == "list") list()
   else if (want == "one") one()
+  else if (want == "completion") completion()
   else man()
 }

@@ -143,12 +143,19 @@ SQL
 # For the completion: `tm words queues` and the like, one a line.
 tm_words() {
   parse '' "$@"
-  want 1 1 'queues or kinds'
+  want 1 1 'queues, kinds, states, ids or checks'
   [ -n "$database" ] && [ -e "$database" ] || return 0
   find_database
   case ${words[0]} in
     queues) sql <<<'SELECT name FROM tm_queue ORDER BY name LIMIT 1000;' ;;
-    kinds) sql <<<'SELECT DISTINCT kind FROM tm_task WHERE kind IS NOT NULL LIMIT 100;' ;;
+    kinds)
+      sql <<'SQL'
+SELECT DISTINCT kind FROM (SELECT kind FROM tm_task ORDER BY id DESC LIMIT 10000) WHERE kind IS NOT NULL ORDER BY kind LIMIT 100;
+SQL
+      ;;
+    states) sql <<<'SELECT name FROM tm_state;' ;;
+    ids) sql <<<'SELECT id FROM tm_task ORDER BY id DESC LIMIT 50;' ;;
+    checks) sql <<<'SELECT name FROM tm_doctor;' ;;
   esac
 }
 

@@ -84,11 +84,14 @@ sure() {
   esac
 }
 
-# help [COMMAND], help --man: from help.txt, which is all that there is about usage.
+# help [COMMAND], help --man, help --completion: from help.txt, which is all that there is about usage.
 help() {
   case ${1-} in
     '') LC_ALL=C awk -v want=list -f "$parts/help.awk" "$parts/help.txt" ;;
     --man) LC_ALL=C awk -v want=man -f "$parts/help.awk" "$parts/help.txt" ;;
+    --completion)
+      LC_ALL=C awk -v want=completion -f "$parts/help.awk" "$parts/help.txt" && cat "$parts/completion.bash"
+      ;;
     *)
       LC_ALL=C awk -v want=one -v name="$1" -f "$parts/help.awk" "$parts/help.txt" ||
         usage "there is no command '$1', see 'tm help'"

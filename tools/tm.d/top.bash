@@ -12,11 +12,13 @@ tm_top() {
   milliseconds interval 1s && interval_ms=$ms
   [ "$interval_ms" -ge 100 ] || usage "--interval '${opt[interval]}' is less than 100ms"
   find_database
+  param[quits]=0
+  ! top_is_live || param[quits]=1
   connect || refused
   request "$(<"$parts/top.sql")" || refused
   if [ "$is_json" -eq 1 ]; then
     top_json
-  elif [ -t 1 ] && { : </dev/tty; } 2>/dev/null; then
+  elif top_is_live; then
     screen_enter
     top_loop
     screen_leave
@@ -27,6 +29,8 @@ tm_top() {
   fi
   disconnect
 }
+
+top_is_live() { [ -t 1 ] && [ "$is_json" -eq 0 ] && { : </dev/tty; } 2>/dev/null; }
 
 top_json() {
   request "$(<"$parts/top_frame.sql")" || refused
@@ -100,8 +104,8 @@ top_frame() {
   local head queues running failures
   request "$(<"$parts/top_frame.sql")" || return
   request "SELECT strftime('%H:%M:%S', tm_now() / 1000.0, 'unixepoch', 'localtime')
-  || '   ' || coalesce(sum(running), 0) || ' running, ' || coalesce(sum(available), 0) || ' available, '
-  || coalesce(sum(later), 0) || ' later   in the last minute ' || coalesce(sum(completed_1m), 0) || ' completed, '
+  || iif(:quits, '  (q ends)', '') || '  ' || coalesce(sum(running), 0) || ' running, '
+  || coalesce(sum(available), 0) || ' available, ' || coalesce(sum(later), 0) || ' later; in the last minute ' || coalesce(sum(completed_1m), 0) || ' completed, '
   || coalesce(sum(failed_1m), 0) || ' failed'
 FROM temp.queues;" || return
   head=${reply[0]}
@@ -115,7 +119,7 @@ FROM temp.queues;" || return
   top_fit
   frame=$(
     {
-      printf '=\t%s   %s%s\n' "${database##*/}" "$head" "${terminal:+   q ends}"
+      printf '=\t%s  %s\n' "${database##*/}" "$head"
       [ "${#queues[@]}" -eq 0 ] || printf '%s\n' "$top_queues_head" "${queues[@]}"
       printf '=\trunning%s\n' "$more_running"
       [ "${#running[@]}" -eq 0 ] || printf '%s\n' "$top_running_head" "${running[@]}"
