@@ -244,6 +244,7 @@ test-all: ## every test on both, with every cell of the atomicity matrix; some h
 	  + 'model check' tclsh tests/model/model.tcl --steps 1000000 --jobs 2 \
 	  + 'control of the model check' tclsh tests/model/model.tcl --mutants \
 	  + "SQLite's own suite" tclsh tests/sqlite/suite.tcl \
+	  + 'mutants' tclsh tests/mutants/mutants.tcl --count 40 \
 	  + "suite on the system's SQLite" env TM_LARGE=1 tools/with-sqlite system tclsh tests/run.tcl $(TESTS) \
 	  + 'static form on the newest SQLite' tools/with-sqlite newest $(BUILD)/tests/static_test \
 	  + 'suite on the newest SQLite' env TM_LARGE=1 tools/with-sqlite newest tclsh tests/run.tcl $(TESTS)
@@ -268,6 +269,11 @@ test-languages: all ## the example of each language, run and checked; ONLY="ruby
 
 soak: all ## random steps beside a model of the rules, an hour; HOURS=, STEPS= and SEED=number
 	@tclsh tests/model/model.tcl $(if $(STEPS),--steps $(STEPS),--hours $(or $(HOURS),1)) --jobs $(JOBS) $(if $(SEED),--seed $(SEED))
+
+mutants: export ONLY := $(ONLY)
+mutants: ## one thing at a time made wrong in ext/ or sql/: do the tests notice? an hour; COUNT=, SEED=number, ONLY=part
+	@tools/setup test
+	@tclsh tests/mutants/mutants.tcl --count $(or $(COUNT),200) --seed $(or $(SEED),1) --only "$$ONLY"
 
 fault: all ## a fault at each allocation, read, write and lock of each call; GAP= and CONTEXTS= sample, ONLY=, SEED=number
 	@tclsh tests/fault/fault.tcl --gap $(or $(GAP),2) --contexts $(or $(CONTEXTS),16) $(if $(ONLY),--only '$(ONLY)') $(if $(SEED),--seed $(SEED))
