@@ -1,7 +1,8 @@
 /* tm.c - the entry point, the single exported symbol.
  * Owns:    the order of registration.
  * Promise: loading writes nothing to the database; a second load changes nothing; a load
- *          that fails leaves no memory behind, the connection frees what it got.
+ *          that fails leaves no memory behind, the connection frees what it got, and the next
+ *          one goes on from there.
  * Why:     replacing functions under running statements would leave half of them new. */
 #define TM_DEFINES_SQLITE_API
 #include "base/sqlite.h"
@@ -22,53 +23,73 @@ SQLITE_EXTENSION_INIT1
 /* Look through the list of functions for ours. It reads no schema, and a function that is not there
  * is no error, which would go to the application's error log. SQLITE_DONE where all of it was seen.
  */
-static int tm_look_through_list(sqlite3 *db, bool *is_loaded, bool *has_list) {
+static int tm_look_through_list(sqlite3 *db, bool *is_there, bool *has_list) {
   sqlite3_stmt *stmt = NULL;
   int rc = sqlite3_prepare_v2(db, "PRAGMA function_list", -1, &stmt, NULL);
   if (rc == SQLITE_OK) rc = sqlite3_step(stmt);
-  while (rc == SQLITE_ROW && !*is_loaded) {
+  while (rc == SQLITE_ROW && !*is_there) {
     const char *name = (const char *)sqlite3_column_text(stmt, 0);
     *has_list = true;
-    *is_loaded = name && sqlite3_stricmp(name, "tm_version") == 0;
+    *is_there = name && sqlite3_stricmp(name, "tm_keeper") == 0;
     rc = name ? sqlite3_step(stmt) : SQLITE_NOMEM;
   }
   sqlite3_finalize(stmt);
   return rc;
 }
 
-/* Without the list (an authorizer, a SQLite built without it) a call that prepares is a function
- * that is there. The last statement takes the error off the connection, where sqlite3_open() would
- * find it when this is an auto-extension. Not to know is an error: a second registration is worse.
- */
-static int tm_look(sqlite3 *db, bool *is_loaded) {
+/* The context of a load that failed midway, or none where it is loaded. */
+static int tm_ask(sqlite3 *db, bool *is_loaded, TmContext **context) {
   sqlite3_stmt *stmt = NULL;
+  int rc = sqlite3_prepare_v2(db, "SELECT tm_keeper(?1)", -1, &stmt, NULL);
+  if (rc != SQLITE_OK) return rc;
+  rc = sqlite3_bind_pointer(stmt, 1, context, TM_CONTEXT_POINTER, NULL);
+  if (rc == SQLITE_OK) *is_loaded = sqlite3_step(stmt) == SQLITE_ROW && !*context;
+  int finalized = sqlite3_finalize(stmt);
+  return rc == SQLITE_OK ? finalized : rc;
+}
+
+/* Whether the connection is loaded, by this library or by another copy of it, and the context of a
+ * load that failed midway. Without the list (an authorizer, a SQLite built without it) a call that
+ * prepares is a function that is there. The last statement takes the error off the connection,
+ * where sqlite3_open() would find it when this is an auto-extension. Not to know is an error: a
+ * second registration is worse. So is a want of memory: as long as the statement runs that loads
+ * us the connection remembers it, and then SQLite's sqlite3_create_module_v2() both keeps the
+ * module and frees what it was given for it. */
+static int tm_find(sqlite3 *db, bool *is_loaded, TmContext **context) {
+  bool is_there = false;
   bool has_list = false;
-  *is_loaded = false;
-  int rc = tm_look_through_list(db, is_loaded, &has_list);
-  if (*is_loaded || has_list) return *is_loaded || rc == SQLITE_DONE ? SQLITE_OK : rc;
+  int rc = tm_look_through_list(db, &is_there, &has_list);
   if (rc == SQLITE_NOMEM) return rc;
-  rc = sqlite3_prepare_v2(db, "SELECT tm_version()", -1, &stmt, NULL);
+  if (is_there) return tm_ask(db, is_loaded, context);
+  if (has_list) return rc == SQLITE_DONE ? SQLITE_OK : rc;
+  rc = tm_ask(db, is_loaded, context);
+  if (rc == SQLITE_OK || rc == SQLITE_NOMEM) return rc;
+  sqlite3_stmt *stmt = NULL;
+  rc = sqlite3_prepare_v2(db, "SELECT 1", -1, &stmt, NULL);
   sqlite3_finalize(stmt);
-  *is_loaded = rc == SQLITE_OK;
-  if (*is_loaded || rc == SQLITE_NOMEM) return rc;
-  sqlite3_prepare_v2(db, "SELECT 1", -1, &stmt, NULL);
-  sqlite3_finalize(stmt);
-  return SQLITE_OK;
+  return rc == SQLITE_NOMEM ? rc : SQLITE_OK;
+}
+
+static int tm_register(sqlite3 *db, TmContext *context) {
+  int rc = sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
+  if (rc == SQLITE_OK && !context) context = tm_context_open(db, &rc);
+  if (rc == SQLITE_OK) rc = tm_table_register(db, context);
+  if (rc == SQLITE_OK) rc = tm_functions_register(db, context);
+  if (rc == SQLITE_OK) context->is_loaded = true;
+  return rc;
 }
 
 TM_EXPORT int sqlite3_tm_init(sqlite3 *db, char **message, const sqlite3_api_routines *api) {
-  (void)message;
 #ifndef SQLITE_CORE
   SQLITE_EXTENSION_INIT2(api);
 #else
   (void)api;
 #endif
+  TmContext *context = NULL;
   bool is_loaded = false;
-  int rc = tm_look(db, &is_loaded);
-  if (rc != SQLITE_OK || is_loaded) return rc;
-  rc = sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
-  TmContext *context = rc == SQLITE_OK ? tm_context_open(db, &rc) : NULL;
-  if (context) rc = tm_table_register(db, context);
-  if (context && rc == SQLITE_OK) rc = tm_functions_register(db, context);
+  int rc = tm_find(db, &is_loaded, &context);
+  if (rc == SQLITE_OK && !is_loaded) rc = tm_register(db, context);
+  /* SQLite says "error during initialization", and this after it. */
+  if (rc != SQLITE_OK && message) *message = sqlite3_mprintf("%s", sqlite3_errstr(rc));
   return rc;
 }

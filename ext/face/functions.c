@@ -54,9 +54,11 @@ static int functions_flags(const TmVerb *verb) {
 }
 
 int tm_functions_register(sqlite3 *db, TmContext *context) {
+  int done = 0;
   for (int i = 0; i < tm_verb_count; i++) {
     const TmVerb *verb = &tm_verbs[i];
     for (int n = verb->min_args; n <= verb->max_args; n++) {
+      if (done++ < context->functions) continue;
       Binding *binding = sqlite3_malloc64(sizeof *binding);
       if (!binding) return SQLITE_NOMEM;
       binding->context = context;
@@ -65,6 +67,7 @@ int tm_functions_register(sqlite3 *db, TmContext *context) {
       int rc = sqlite3_create_function_v2(db, verb->full, n, functions_flags(verb), binding,
                                           functions_call, NULL, NULL, sqlite3_free);
       if (rc != SQLITE_OK) return rc;
+      context->functions = done;
     }
   }
   return SQLITE_OK;

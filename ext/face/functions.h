@@ -5,7 +5,8 @@
 
 #include "store/context.h"
 
-/* Register all on the connection. */
+/* Register those that the context does not count yet. SQLite replaces no function while a statement
+ * runs, such as the one that loads us: so a load that failed midway is gone on with. */
 int tm_functions_register(sqlite3 *db, TmContext *context);
 
 #endif

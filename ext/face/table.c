@@ -331,7 +331,7 @@ static const sqlite3_module table_writable = TABLE_SLOTS(table_update);
 
 int tm_table_register(sqlite3 *db, TmContext *context) {
   const TmTable *table;
-  for (int i = 0; (table = tm_table_at(i)) != NULL; i++) {
+  for (; (table = tm_table_at(context->tables)) != NULL; context->tables++) {
     Source *source = sqlite3_malloc64(sizeof *source);
     if (!source) return SQLITE_NOMEM;
     source->context = context;

@@ -116,6 +116,18 @@ static void context_free(void *pointer) {
   sqlite3_free(context);
 }
 
+/* To SQL it is a function without a use. */
+static void keeper_find(sqlite3_context *out, int argc, sqlite3_value **argv) {
+  (void)argc;
+  TmContext **found = sqlite3_value_pointer(argv[0], TM_CONTEXT_POINTER);
+  TmContext *context = sqlite3_user_data(out);
+  if (found) {
+    *found = context->is_loaded ? NULL : context;
+  } else {
+    sqlite3_result_error(out, "tm_keeper: for the library alone [bad_argument]", -1);
+  }
+}
+
 TmContext *tm_context_open(sqlite3 *db, int *rc) {
   TmContext *context = sqlite3_malloc64(sizeof *context);
   if (!context) {
@@ -126,6 +138,10 @@ TmContext *tm_context_open(sqlite3 *db, int *rc) {
   context->db = db;
   /* On failure SQLite calls the destructor itself. */
   *rc = sqlite3_create_module_v2(db, "tm_keeper", &keeper_module, context, context_free);
+  if (*rc == SQLITE_OK) {
+    *rc = sqlite3_create_function_v2(db, "tm_keeper", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY, context,
+                                     keeper_find, NULL, NULL, NULL);
+  }
   return *rc == SQLITE_OK ? context : NULL;
 }
 

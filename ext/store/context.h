@@ -36,6 +36,8 @@ typedef struct TmContext {
   struct TmQueueCache *queues; /* core/queue.c's, one block; NULL until it is wanted */
   struct TmSettling *settling; /* core/depend.c's, while it is under way; else NULL */
   int depth;                   /* verbs under way, one inside the other */
+  int tables, functions;       /* registered so far; a load that failed goes on from there */
+  bool is_loaded;              /* all of them are */
   bool is_inspected;           /* the schema was seen to be as the library makes it */
   bool is_kept;                /* the keeper is connected: statements may stay */
   bool is_closing;             /* the keeper is gone: nothing is cached any more */
@@ -50,9 +52,13 @@ typedef struct TmContext {
   int proven[TM_QUERY_COUNT];   /* 1 + how often it had been prepared anew when it was proven; 0 */
 } TmContext;
 
-/* Register the keeper on `db` and make the context that lives as long as it does.
- * NULL and *rc set on failure. */
+/* Register the keeper on `db` and make the context that lives as long as it does, with the
+ * function tm_keeper(P), which sets the TmContext * that the pointer P of type TM_CONTEXT_POINTER
+ * leads to, as long as it is not loaded. NULL and *rc set on failure. */
 TmContext *tm_context_open(sqlite3 *db, int *rc);
+
+/* The name by which a TmContext ** travels through sqlite3_bind_pointer(). */
+#define TM_CONTEXT_POINTER "tm_context"
 
 /* Connect the keeper, once. False where that fails: then nothing may be cached. */
 bool tm_context_keep(TmContext *context);

@@ -123,3 +123,7 @@ ROLLBACK TO tm_migrate;
 
 -- name: savepoint_release
 RELEASE tm_migrate;
+
+-- Where a disk is full SQLite may be unable to go back to a savepoint, and asks for this.
+-- name: savepoint_give_up
+ROLLBACK;

@@ -122,11 +122,13 @@ proc ::calls::add_looks {} {
   }
 }
 
-# {subject kind journal ...}: walks that found something once, each fault of them, every day.
+# {subject kind journal ...}: walks that found something once; daily, with a small gap.
 proc ::calls::findings {} {
   return {
     repair_chain.begin ioerr-transient wal
     repair_chain.begin ioerr-transient delete
+    load-bare oom-transient delete
+    migrate_anew.select full delete
   }
 }
 

@@ -95,7 +95,7 @@ proc run_job {job jobs} {
 
 proc run_findings {} {
   set gap $::inject::gap
-  set ::inject::gap 1
+  set ::inject::gap 1.2
   foreach {name kind journal} [::calls::findings] {
     foreach subject $::calls::subjects {
       if {[dict get $subject name] eq $name} { run_walk $subject $kind $journal }

@@ -15,7 +15,7 @@ namespace eval ::inject {
   }
   variable gap 1          ;# the number of a fault is that many times the one before
   variable seed 1
-  variable limit 200000   ;# a call that takes more faults than that does not end
+  variable limit 5000000  ;# a call that takes more faults than that does not end
   variable counts {}      ;# what is told to the one who started the job
   variable invariants {}
   variable known {}       ;# digests of files to what was found in them
@@ -154,11 +154,32 @@ proc ::inject::codes {kind} {
   }
 }
 
-proc ::inject::is_the_faults {kind code message} {
+proc ::inject::is_the_faults {subject kind code} {
+  # Pruning meets rows that a foreign key keeps. A fault while SQLite takes that statement back ends the
+  # transaction, but the error stays the statement's.
+  if {[dict get $subject base] eq "kept" && [string match ioerr-* $kind] && $code eq "SQLITE_CONSTRAINT_FOREIGNKEY"} { return 1 }
   foreach allowed [codes $kind] {
     if {[string match $allowed* $code]} { return 1 }
   }
   return 0
+}
+
+# The code of an error. A connection that could not be made has none to ask, and load_extension()
+# has one code for everything: then SQLite's words tell, where there is memory for any.
+proc ::inject::code_of {message} {
+  if {[info commands db] ne {}} {
+    set code [sqlite3_extended_errcode db]
+    if {$code ne "SQLITE_ERROR"} { return $code }
+  }
+  regsub {^error during initialization: } $message {} message
+  switch -- $message {
+    {} - {out of memory} { return SQLITE_NOMEM }
+    {disk I/O error} { return SQLITE_IOERR }
+    {database or disk is full} { return SQLITE_FULL }
+    {unable to open database file} { return SQLITE_CANTOPEN }
+    interrupted { return SQLITE_INTERRUPT }
+  }
+  return $message
 }
 
 # Run the call once under the n-th fault. Returns {hits outcome problems message}.
@@ -170,7 +191,7 @@ proc ::inject::trial {subject kind journal n} {
   connect $subject
   start $kind $n
   set failed [catch {call $subject} message]
-  set code [expr {$failed && [info commands db] ne {} ? [sqlite3_extended_errcode db] : "SQLITE_OK"}]
+  set code [expr {$failed ? [code_of $message] : "SQLITE_OK"}]
   set hits [stop $kind]
   set problems {}
   # The connection itself may be what could not be made.
@@ -178,7 +199,7 @@ proc ::inject::trial {subject kind journal n} {
   if {$doctor ne {}} { eval $doctor }
   set outcome [settle $subject $failed problems]
   if {$failed && !$hits} { lappend problems "an error without a fault: $message" }
-  if {$failed && $hits && ![is_the_faults $kind $code $message]} { lappend problems "another error: $code: $message" }
+  if {$failed && $hits && ![is_the_faults $subject $kind $code]} { lappend problems "another error: $code: $message" }
   if {[catch {works $subject} why]} { lappend problems "and then the connection: $why" }
   db close
   if {[sqlite3_memory_used] != $memory} { lappend problems "memory: [expr {[sqlite3_memory_used] - $memory}] bytes stay" }
