@@ -10,6 +10,11 @@
 
 task_end() {
   local outcome
+  # Who ends all of a service at once means the worker: what falls by that signal goes back, too.
+  if [ "$code" = 143 ] && [ -z "$ended" ]; then
+    pause_for 0.1
+    [ "$stop" -eq 0 ] || ended=stopped
+  fi
   case $ended in
     lost)
       log "task $id: the lease is lost, the command was ended"

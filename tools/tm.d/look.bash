@@ -12,11 +12,17 @@ tm_ls() {
   count_of limit 50
   param[limit]=$count
   give_filter
-  has_filter || give all json true
+  # Without a filter the newest are found by their ids, however many there are.
+  param[filtered]=0
+  ! has_filter || param[filtered]=1
   if [ "$is_json" -eq 1 ]; then
     json <<'SQL'
 SELECT '[' || coalesce(group_concat(task, ',' || char(10)), '') || ']' FROM (
-  SELECT tm_get(id) AS task FROM tm_select((SELECT json FROM temp.object))
+  SELECT tm_get(id) AS task FROM (
+    SELECT id FROM (SELECT id FROM tm_task ORDER BY id DESC LIMIT iif(:filtered = '0', CAST(:limit AS INTEGER), 0))
+    UNION ALL
+    SELECT id FROM tm_select((SELECT json FROM temp.object)) WHERE :filtered = '1'
+  )
   ORDER BY id DESC LIMIT CAST(:limit AS INTEGER)
 );
 SQL
@@ -36,7 +42,12 @@ SELECT 'r', t.id, replace(replace(t.queue, char(9), ' '), char(10), ' '), t.stat
     ELSE replace(replace(substr(t.payload, 1, 300), char(9), ' '), char(10), ' ')
   END
 FROM (
-  SELECT id FROM tm_select((SELECT json FROM temp.object)) ORDER BY id DESC LIMIT CAST(:limit AS INTEGER)
+  SELECT id FROM (
+    SELECT id FROM (SELECT id FROM tm_task ORDER BY id DESC LIMIT iif(:filtered = '0', CAST(:limit AS INTEGER), 0))
+    UNION ALL
+    SELECT id FROM tm_select((SELECT json FROM temp.object)) WHERE :filtered = '1'
+  )
+  ORDER BY id DESC LIMIT CAST(:limit AS INTEGER)
 ) AS s JOIN tm_task AS t ON t.id = s.id
 ORDER BY t.id DESC;
 SQL

@@ -78,7 +78,7 @@ slot_end() {
 
 # The folder of a main process that cannot remove it any more; the last slot finds it empty.
 forget_all() {
-  rm -rf -- "$folder" "$main_folder/life" "$main_folder/said" "$main_folder/answer"
+  rm -rf -- "$folder" "${main_folder:?}/tm-bin" "$main_folder/life" "$main_folder/said" "$main_folder/answer"
   rmdir -- "$main_folder" 2>/dev/null
 }
 
@@ -109,43 +109,46 @@ now() {
 
 # ---- to claim and to wait ------------------------------------------------------------------------
 
-# Sets id, token, attempt, lease_ms, due_ms (from now), queue, kind; the payload lies in the folder.
+# Sets id, token, attempt, lease_ms, due_ms (from now), queue, kind; the payload lies in the folder. Status 1 where
+# there is nothing to claim. A database that is locked is no reason to say so.
 slot_claim() {
-  local row size
+  local row words
   phase=claiming
-  request 'DELETE FROM temp.job;
+  until request "$claim"; do
+    [ "$said" != 'sqlite3 has ended' ] || exit 1 # a crash: the main process starts another slot
+    if [[ $said != 'database is locked'* ]]; then
+      words=$said
+      request 'SELECT tm_release(id, token) FROM temp.job;' # where it was claimed before that
+      slot_refused "$words"
+    fi
+    log 'the database is locked by another process'
+    pause_for 1
+    { [ "$stop" -eq 0 ] && ! is_orphaned; } || slot_end stopped
+  done
+  [ "${#reply[@]}" -eq 1 ] || return 1
+  row=${reply[0]//$'\t'/,}
+  IFS=, read -r id token attempt lease_ms due_ms queue kind _ <<<"$row"
+  unhex queue "$queue"
+  unhex kind "$kind"
+}
+
+claim="DELETE FROM temp.job;
 BEGIN IMMEDIATE;
 INSERT INTO temp.job (id, token, attempt, lease_ms, queue, kind, payload)
 SELECT id, token, attempt, lease_until_ms - tm_now(), queue, kind, payload FROM tm_claim(:queues, :worker, 1, :lease);
 COMMIT;
 SELECT id, token, attempt, lease_ms,
   coalesce((SELECT due_ms - tm_now() FROM tm_flow WHERE task_id = id), 1000),
-  hex(queue), hex(kind), writefile(:folder || '\''/payload'\'', payload)
-FROM temp.job;'
-  case $? in
-    2) exit 1 ;; # a crash: the main process starts another slot
-    1)
-      [[ $said == 'database is locked'* ]] || slot_refused "$said"
-      pause_for 1
-      return 1
-      ;;
-  esac
-  [ "${#reply[@]}" -eq 1 ] || return 1
-  row=${reply[0]//$'\t'/,}
-  IFS=, read -r id token attempt lease_ms due_ms queue kind size <<<"$row"
-  queue=$(unhex "$queue")
-  kind=$(unhex "$kind")
-  [ -n "$size" ] || {
-    finish 'SELECT tm_release(id, token) FROM temp.job;'
-    slot_refused 'the temporary folder is full'
-  }
-}
+  hex(queue), hex(kind), writefile(:folder || '/payload', payload)
+FROM temp.job;"
 
+# unhex VARIABLE DIGITS: no variable holds a NUL, those are left out.
 unhex() {
   local i text=
-  for ((i = 0; i < ${#1}; i += 2)); do text+=\\x${1:i:2}; done
-  # shellcheck disable=SC2059 # nothing but \x.. is in it
-  printf "$text"
+  for ((i = 0; i < ${#2}; i += 2)); do
+    [ "${2:i:2}" = 00 ] || text+=\\x${2:i:2}
+  done
+  printf -v "$1" %b "$text"
 }
 
 # pause_for SECONDS: without a process.
@@ -158,6 +161,8 @@ slot_wait() {
     [ "${reply[0]}" = 1 ] || slot_end 'done'
     pause_for 0.1
   fi
+  # Kept young, for those who clean the folder of temporary files.
+  : >"$folder/said"
   phase=waiting
   [ "$stop" -eq 0 ] || slot_end stopped
   each_second=slot_look_around
@@ -204,7 +209,7 @@ task_run() {
 }
 
 task_start() {
-  turn=$((turn + 1))
+  turn=$((turn + 1)) heard=
   : >"$folder/out"
   : >"$folder/err"
   # A group of its own for the wrapper, so that no signal is ignored in it; the command is not its
@@ -218,7 +223,7 @@ task_start() {
       printf '%s\n' "$BASHPID" >"$folder/pid"
       export TM_ID=$id TM_QUEUE=$queue TM_KIND=$kind TM_ATTEMPT=$attempt TM_TOKEN=$token TM_DB=$database
       if [ -n "${param[lease]-}" ]; then export TM_LEASE=${param[lease]}; else unset TM_LEASE; fi
-      command -v tm >/dev/null || PATH=$PATH:$here
+      PATH=$command_path
       exec {to_sqlite}>&- {from_sqlite}>&- {orphaned}>&- {guarded}>&- {status}>&-
       exec setsid -- "${rest[@]}" <"$folder/payload" >>"$folder/out" 2>>"$folder/err"
     )
@@ -230,7 +235,7 @@ task_start() {
 
 # A second goes by, less when something is due, or the command ends: sets `code`.
 task_listen() {
-  local of answer='' wait_ms
+  local wait_ms
   now
   wait_ms=$((look_ms < beat_ms ? look_ms - now_ms : beat_ms - now_ms))
   [ -z "$ended" ] || wait_ms=100
@@ -238,12 +243,24 @@ task_listen() {
     wait_ms=$((started_ms + timeout_ms - now_ms))
   [ "$wait_ms" -gt 10 ] || wait_ms=10
   printf -v wait_ms '%d.%03d' $((wait_ms / 1000)) $((wait_ms % 1000))
-  if IFS=' ' read -r -t "$wait_ms" -u "$status" of answer && [ "$of" = "$turn" ]; then
-    code=$answer
-  elif ! kill -0 "$wrapper" 2>/dev/null; then
-    # Its last words may have come in between.
-    IFS=' ' read -r -t 0.01 -u "$status" of answer
-    code=${answer:-255}
+  if ! task_words "$wait_ms" && ! kill -0 "$wrapper" 2>/dev/null && ! task_words 1; then
+    # Nobody waits for the command any more.
+    code=255
+    ended=${ended:-the process that waited for the command was killed}
+  fi
+}
+
+# task_words SECONDS: the wrapper's last words, TURN and status, where it says them by then. The time may be over in
+# the middle of them: what has come is kept.
+task_words() {
+  local line
+  if IFS= read -r -t "$1" -u "$status" line; then
+    line=$heard$line heard=
+    [ "${line% *}" = "$turn" ] || return 1
+    code=${line#* }
+  else
+    heard+=$line
+    return 1
   fi
 }
 

@@ -135,24 +135,25 @@ SQL
   fi
 }
 
-# A shell on the database with everything loaded, or one run of the SQL that is given.
+# A shell on the database with everything loaded, or one run of the SQL that is given. Newer shells end after
+# a -cmd of SQL where -bail is given, too: where nobody types, both are lines of the input.
 tm_sql() {
-  local text load
+  local load
   parse '' "$@"
   find_database
   make_folder
   [ -n "${extension-}" ] || find_extension
   literals "$extension"
   load="SELECT 1 WHERE load_extension(${literal[0]}, 'sqlite3_tm_init') IS NOT NULL;"
-  set -- -cmd '.timeout 20000' -cmd "$load"
-  if [ "$is_json" -eq 1 ]; then set -- "$@" -json; fi
-  if [ "${#words[@]}" -gt 0 ]; then
-    for text in "${words[@]}"; do printf '%s\n;\n' "$text"; done >"$folder/sql"
-    sqlite3 -batch -bail -init /dev/null "$@" "$database" <"$folder/sql"
-  elif [ -t 0 ]; then
+  set --
+  if [ "$is_json" -eq 1 ]; then set -- -json; fi
+  if [ "${#words[@]}" -eq 0 ] && [ -t 0 ]; then
     if [ "$is_json" -eq 0 ]; then set -- "$@" -cmd '.headers on' -cmd '.mode box --wrap 60'; fi
-    sqlite3 "$@" "$database"
+    sqlite3 -cmd '.timeout 20000' -cmd "$load" "$@" "$database"
   else
-    sqlite3 -batch -bail -init /dev/null "$@" "$database"
+    {
+      printf '.bail on\n.timeout 20000\n%s\n' "$load"
+      if [ "${#words[@]}" -gt 0 ]; then printf '%s\n;\n' "${words[@]}"; else cat; fi
+    } | sqlite3 -batch -init /dev/null "$@" "$database"
   fi || exit 1
 }

@@ -26,6 +26,7 @@ tm_work() {
   { [ -n "$host" ] && [ "${#host}" -le 60 ]; } || usage '--name wants 1 to 60 characters'
   ours=$host:$$-$(began $$)
   bring_back_the_dead
+  find_path
   give_list queues "${words[0]}"
   work_all "$count"
 }
@@ -42,6 +43,14 @@ work_words() {
   type -P -- "${rest[0]}" >/dev/null || fail "there is no command '${rest[0]}'"
   command -v setsid >/dev/null || fail 'setsid is missing: apt-get install util-linux'
   [ -z "${opt[once]-}" ] || [ -z "${opt[drain]-}" ] || usage '--once or --drain, not both'
+}
+
+# The commands find this very tm by its name, for tm progress.
+find_path() {
+  command_path=$PATH
+  [ "$(readlink -f -- "$(type -P tm)")" != "$here/tm" ] || return 0
+  { mkdir "$folder/tm-bin" && ln -s "$here/tm" "$folder/tm-bin/tm"; } || fail 'the temporary folder is full'
+  command_path=$folder/tm-bin:$PATH
 }
 
 # began PID: when a process began, in whatever the system counts; fails where there is none, or only what
