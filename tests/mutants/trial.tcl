@@ -39,7 +39,7 @@ proc ::trial::make_tree {root name} {
 }
 
 # In a coroutine: run a command in a folder; {output status killed}. It ends at its first line
-# that begins with FAILED where `is_impatient`, and is ended after so many seconds: status 124.
+# that begins with FAILED where `is_impatient`, and is ended after so many seconds: status 137.
 proc ::trial::await {command seconds is_impatient folder} {
   variable scratch
   variable files
@@ -66,7 +66,7 @@ proc ::trial::await {command seconds is_impatient folder} {
   set status 0
   if {[catch { close $channel } - options]} {
     set code [dict get $options -errorcode]
-    set status [expr {[lindex $code 0] eq "CHILDSTATUS" ? [lindex $code 2] : 124}]
+    set status [expr {[lindex $code 0] eq "CHILDSTATUS" ? [lindex $code 2] : [lindex $code 2] eq "SIGKILL" ? 137 : 139}]
   }
   catch { file delete -force $temporary }
   return [dict create output $output status $status]
@@ -210,7 +210,7 @@ proc ::trial::verdict {answer seconds} {
   set output [dict get $answer output]
   set failed [lsearch -inline -regexp [split $output \n] {^(FAILED|not ok)}]
   if {$failed ne {}} { return [string range $failed 7 110] }
-  if {[dict get $answer status] in {124 137}} { return "not done after [format %.0f $seconds] s" }
+  if {[dict get $answer status] == 137} { return "not done after [format %.0f $seconds] s" }
   if {[dict get $answer status] || ![regexp {@tally|\d+ passed, 0 failed} $output]} { return "ended badly" }
 }
 
