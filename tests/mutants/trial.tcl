@@ -233,13 +233,12 @@ proc ::trial::others {tree} {
   return [dict filter $list script {label command} { expr {[string match build/* $command] || [file exists $tree/[lindex $command 1]]} }]
 }
 
-# In a coroutine: what killed the mutant that the tree is built with, or nothing. The base layer's own
-# tests are built anew for it, so they come after the quick ones.
-proc ::trial::meet {tree site} {
-  variable build
-  set order [order $site]
+# In a coroutine: what killed the mutant that the tree is built with, or nothing. First come the tests of
+# a few seconds; the base layer's own are built anew for it, so they come after the quickest.
+proc ::trial::meet_first {tree site} {
   set is_base [string match ext/base/* [lindex $site 0]]
-  foreach file $order {
+  foreach file [order $site] {
+    if {[is_long $file]} continue
     if {$is_base && $::map::quick($file) > 4} {
       set is_base 0
       set what [run_base $tree]
@@ -248,9 +247,19 @@ proc ::trial::meet {tree site} {
     set what [run_file $tree $file 1]
     if {$what ne {}} { return $what }
   }
+}
+
+# Of the atomicity matrix there is a file for each kind of verb, as long as all the rest.
+proc ::trial::is_long {file} { string match *matrix* $file }
+
+# Then all that the daily suite has besides.
+proc ::trial::meet_rest {tree site} {
+  variable build
+  set order [order $site]
   foreach file $order {
-    if {$::map::quick($file) + 0.1 > $::map::seconds($file)} continue
-    set what [run_file $tree $file 0]
+    set is_quick [is_long $file]
+    if {!$is_quick && $::map::quick($file) + 0.1 > $::map::seconds($file)} continue
+    set what [run_file $tree $file $is_quick]
     if {$what ne {}} { return $what }
   }
   set answer [await [concat $build tests] 600 0 $tree]
