@@ -113,7 +113,7 @@ proc ::mutants::try_one {tree site meet} {
 # The next site that is not known to be equivalent; nothing where there are enough with those under way.
 proc ::mutants::next_site {} {
   foreach name {count queue tally reasons under_way left} { variable $name }
-  while {$queue ne {} && $tally(killed) + [llength $left] + $tally(equivalent) + $under_way < $count} {
+  while {$queue ne {} && $tally(killed) + $tally(survived) + $tally(equivalent) + [llength $left] + $under_way < $count} {
     set queue [lassign $queue site]
     set name [::sites::name $site]
     if {![dict exists $reasons $name]} { return $site }
