@@ -1,12 +1,13 @@
 #!/usr/bin/env tclsh
 # mutants.tcl - one thing at a time is made wrong in ext/ or sql/: does the daily suite notice?
 #
-#   tclsh tests/mutants/mutants.tcl ?--count N? ?--seed N? ?--only PART? ?--jobs N? ?--list?
+#   tclsh tests/mutants/mutants.tcl ?--count N? ?--seed N? ?--only PART? ?--jobs N? ?--resume LOG? ?--list?
 #
 #   --count N    so many mutants that could be built; 200 where nothing is said
 #   --seed N     which; 1 where nothing is said
 #   --only PART  those whose kind, file or line, before or after, has PART in it
 #   --jobs N     so many at a time; 2
+#   --resume LOG what an earlier run, whose output that is, saw killed need not be tried again
 #   --list       names them and runs nothing
 #
 # Each is made in a copy of the tree, is built, and meets the tests that run its line, those that are
@@ -34,6 +35,7 @@ namespace eval ::mutants {
   variable busy 0       ;# lanes at work
   variable under_way 0  ;# mutants at work
   variable left {}      ;# sites that the quick tests left alive
+  variable known {}     ;# dict: name of a mutant that an earlier run saw killed -> 1
   variable reasons {}   ;# dict: name of an equivalent mutant -> the reason
   variable wrong {}     ;# what a control said that it must not
   variable began
@@ -45,13 +47,25 @@ proc ::mutants::read_arguments {words} {
     set words [lassign $words word]
     switch -- $word {
       --count - --seed - --only - --jobs { set words [lassign $words [string range $word 2 end]] }
+      --resume { set words [read_known {*}$words] }
       --list { set is_list 1 }
       default {
-        puts stderr "usage: mutants.tcl ?--count N? ?--seed N? ?--only PART? ?--jobs N? ?--list?"
+        puts stderr "usage: mutants.tcl ?--count N? ?--seed N? ?--only PART? ?--jobs N? ?--resume LOG? ?--list?"
         exit 2
       }
     }
   }
+}
+
+# The names after `killed`; the words behind that of the log.
+proc ::mutants::read_known {log args} {
+  variable known
+  set is_killed 0
+  foreach line [split [::sites::slurp $log] \n] {
+    if {[regexp {^(\w+) +[\d.]+ s  } $line - verdict]} { set is_killed [expr {$verdict eq "killed"}] }
+    if {$is_killed && [regexp {^name: (.*)$} $line - name]} { dict set known $name 1 }
+  }
+  return $args
 }
 
 # Paragraphs: `# why`, then the names of mutants, a line each.
@@ -112,10 +126,14 @@ proc ::mutants::try_one {tree site meet} {
 
 # The next site that is not known to be equivalent; nothing where there are enough with those under way.
 proc ::mutants::next_site {} {
-  foreach name {count queue tally reasons under_way left} { variable $name }
+  foreach name {count queue tally reasons known under_way left} { variable $name }
   while {$queue ne {} && $tally(killed) + $tally(survived) + $tally(equivalent) + [llength $left] + $under_way < $count} {
     set queue [lassign $queue site]
     set name [::sites::name $site]
+    if {[dict exists $known $name]} {
+      told killed $site "in the log" [clock milliseconds]
+      continue
+    }
     if {![dict exists $reasons $name]} { return $site }
     told equivalent $site [dict get $reasons $name] [clock milliseconds]
   }
@@ -130,7 +148,7 @@ proc ::mutants::told {verdict site what began} {
   puts [format {%-10s %5.1f s  %s:%s [%s] %s} $verdict [expr {([clock milliseconds] - $began) / 1000.0}] \
     [lindex $site 0] $line [lindex $site 1] $what]
   if {$verdict in {alive survived equivalent}} { puts [diff $site] }
-  if {$verdict in {alive survived}} { puts "name: [::sites::name $site]" }
+  puts "name: [::sites::name $site]"
   flush stdout
 }
 

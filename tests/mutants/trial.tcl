@@ -10,6 +10,8 @@ namespace eval ::trial {
   variable tries
   # Real time, processes and signals: a failure there has to be seen twice.
   variable shaky {race/ wait command/ auto where cost}
+  variable first_seconds 25  ;# of tests, as the map has them, for a first look at each mutant
+  variable met {}       ;# dict: site -> the files that it has met
   # The size of the daily suite.
   variable daily {env TM_MATRIX_CONTEXTS=16 TM_MATRIX_EVERY=9}
   variable build {make -s {CFLAGS=-O1 -w} SANITIZE=}
@@ -233,12 +235,19 @@ proc ::trial::others {tree} {
   return [dict filter $list script {label command} { expr {[string match build/* $command] || [file exists $tree/[lindex $command 1]]} }]
 }
 
-# In a coroutine: what killed the mutant that the tree is built with, or nothing. First come the tests of
-# a few seconds; the base layer's own are built anew for it, so they come after the quickest.
+# In a coroutine: what killed the mutant that the tree is built with, or nothing. First come the likeliest
+# tests, as many as there is time for; the base layer's own are built anew for it, so they come after
+# the quickest.
 proc ::trial::meet_first {tree site} {
+  variable met
+  variable first_seconds
   set is_base [string match ext/base/* [lindex $site 0]]
+  set seconds 0
   foreach file [order $site] {
     if {[is_long $file]} continue
+    set seconds [expr {$seconds + $::map::quick($file)}]
+    if {$seconds > $first_seconds && $::map::quick($file) > 1} continue
+    dict set met $site $file 1
     if {$is_base && $::map::quick($file) > 4} {
       set is_base 0
       set what [run_base $tree]
@@ -255,10 +264,18 @@ proc ::trial::is_long {file} { string match *matrix* $file }
 # Then all that the daily suite has besides.
 proc ::trial::meet_rest {tree site} {
   variable build
+  variable met
   set order [order $site]
   foreach file $order {
-    set is_quick [is_long $file]
+    set is_quick [expr {![dict exists $met $site $file]}]
     if {!$is_quick && $::map::quick($file) + 0.1 > $::map::seconds($file)} continue
+    set what [run_file $tree $file $is_quick]
+    if {$what ne {}} { return $what }
+  }
+  # The slow tests of what has only just been met.
+  foreach file $order {
+    if {[dict exists $met $site $file] || $::map::quick($file) + 0.1 > $::map::seconds($file)} continue
+    set is_quick 0
     set what [run_file $tree $file $is_quick]
     if {$what ne {}} { return $what }
   }
