@@ -211,7 +211,27 @@ $(BUILD)/tests/death: $(wildcard tests/death/*.c) tests/death/death.h $(BUILD)/l
 	@mkdir -p $(@D)
 	$(CC) -std=c11 $(WARNINGS) -DSQLITE_CORE $(CFLAGS) $(LDFLAGS) -Iext -o $@ $(filter %.c %.a,$^) -lsqlite3 -lm
 
-tests: all $(BUILD)/tests/base_test $(BUILD)/tests/static_test $(BUILD)/tests/death
+# The extension under the sanitizers, as tools/checked has it; and the fuzzer's targets without the fuzzer.
+ASAN := $(BUILD)/asan
+ASAN_FLAGS := -O1 -g $(SANITIZE)
+FUZZ := $(filter-out tests/fuzz/libfuzzer.c,$(wildcard tests/fuzz/*.c))
+
+$(ASAN)/libtm.a: $(SOURCES) $(wildcard ext/*.h ext/*/*.h) $(GEN)
+	@$(MAKE) -s BUILD=$(ASAN) CFLAGS='$(ASAN_FLAGS)' $@
+
+$(BUILD)/tests/replay: $(FUZZ) tests/fuzz/fuzz.h $(ASAN)/libtm.a
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(WARNINGS) $(ASAN_FLAGS) -DSQLITE_CORE -Iext -I$(BUILD)/gen -o $@ $(FUZZ) $(ASAN)/libtm.a -lsqlite3 -lm
+
+# For the control: verbs without the atomic scope, which only ext/face/call.c knows.
+$(BUILD)/tests/replay-torn: $(FUZZ) tests/fuzz/fuzz.h ext/face/call.c $(ASAN)/libtm.a
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(WARNINGS) $(ASAN_FLAGS) -DSQLITE_CORE -DTM_TEST_TORN -Iext -I$(BUILD)/gen -o $@ \
+	  $(FUZZ) ext/face/call.c $(ASAN)/libtm.a -lsqlite3 -lm
+
+REPLAY := $(BUILD)/tests/replay $(BUILD)/tests/replay-torn
+
+tests: $(REPLAY) all $(BUILD)/tests/base_test $(BUILD)/tests/static_test $(BUILD)/tests/death
 
 # On the system's SQLite all of them, but for the atomicity matrix one context of 16 and one cell of
 # nine of it; on the newest those that are not slow, and one context of 56. `make test-all` runs every
@@ -224,6 +244,7 @@ test: ## the daily tests, on the system's SQLite and on the newest; installs wha
 	  + 'static form' $(BUILD)/tests/static_test \
 	  + 'process death' tclsh tests/death/death.tcl --kills 300 --seconds 0 \
 	  + 'power loss' tclsh tests/crash/power.tcl --losses 432 \
+	  + 'inputs of the fuzzer' tclsh tests/fuzz/replay.tcl $(REPLAY) \
 	  + 'faults' tclsh tests/fault/fault.tcl --gap 3 --contexts 100 \
 	  + 'model check' tclsh tests/model/model.tcl --steps 100000 --seed 1 --jobs 2 \
 	  + 'control of the model check' tclsh tests/model/model.tcl --control --seed 1 \
@@ -243,6 +264,8 @@ test-all: ## every test on both, with every cell of the atomicity matrix; some h
 	  + 'faults' tclsh tests/fault/fault.tcl --gap 1.5 --contexts 8 \
 	  + 'model check' tclsh tests/model/model.tcl --steps 1000000 --jobs 2 \
 	  + 'control of the model check' tclsh tests/model/model.tcl --mutants \
+	  + 'inputs of the fuzzer' tclsh tests/fuzz/replay.tcl $(REPLAY) \
+	  + 'fuzzer' tools/fuzz --seconds 900 \
 	  + "SQLite's own suite" tclsh tests/sqlite/suite.tcl \
 	  + 'mutants' tclsh tests/mutants/mutants.tcl --count 40 \
 	  + "suite on the system's SQLite" env TM_LARGE=1 tools/with-sqlite system tclsh tests/run.tcl $(TESTS) \
@@ -283,6 +306,12 @@ death: all $(BUILD)/tests/death ## processes that work and are killed, half a mi
 
 crash: all ## simulated losses of power inside SQLite's own harness, a minute; LOSSES= and SEED=number
 	@tclsh tests/crash/power.tcl $(if $(LOSSES),--losses $(LOSSES)) $(if $(SEED),--seed $(SEED))
+
+fuzz: ## inputs that break a rule, by clang's fuzzer, a minute a target; SECONDS=, TARGET="names"
+	@tools/fuzz --seconds $(or $(SECONDS),60) $(TARGET)
+
+replay: $(REPLAY) ## the inputs of the fuzzer that are kept, and its controls
+	@tclsh tests/fuzz/replay.tcl $(REPLAY)
 
 sqlite-suite: all ## SQLite's own suite, with the extension in every connection and without; five to fifteen minutes
 	@tools/setup test

@@ -1,0 +1,64 @@
+# replay.tcl - the corpus and every past finding again, without a fuzzer; and the controls.
+#
+#   tclsh tests/fuzz/replay.tcl REPLAY TORN
+#
+# REPLAY is the program of the targets, TORN the same over an extension whose verbs run without the
+# atomic scope. A finding has a connection of its own; inputs of the corpus share some. Each control
+# must end its process with the words that it is for. The last line is `N passed, N failed`.
+
+set here [file dirname [file normalize [info script]]]
+lassign $argv replay torn
+set passed 0
+set failed 0
+
+proc check {is_true sentence {detail {}}} {
+  global passed failed
+  incr [expr {$is_true ? "passed" : "failed"}]
+  puts "[expr {$is_true ? "ok -" : "FAILED"}] $sentence[expr {$is_true ? {} : ": $detail"}]"
+}
+
+proc inputs {kind target} {
+  global here
+  lsort [glob -nocomplain -directory $here/$kind/$target *]
+}
+
+# {1 text} where the process came to its end, {0 what it said last} where not.
+proc run {program fresh target files} {
+  global here env
+  unset -nocomplain env(FUZZ_FRESH)
+  if {$fresh} { set env(FUZZ_FRESH) 1 }
+  set failure [catch {exec $program $here $target {*}$files 2>@1} text]
+  list [expr {!$failure}] $text
+}
+
+proc replay {kind target fresh} {
+  global replay
+  set files [inputs $kind $target]
+  if {$files eq {}} return
+  lassign [run $replay $fresh $target $files] is_good text
+  set said [lrange [split $text \n] end-11 end]
+  check [expr {$is_good && [string match "*[llength $files] inputs*" $text]}] \
+    "no rule is broken by [llength $files] inputs of $target, $kind" [join $said "\n  "]
+}
+
+proc control {program name words} {
+  global here
+  lassign [run $program 1 [expr {$name eq "torn" ? "sql" : "control"}] [list $here/controls/$name]] is_good text
+  check [expr {!$is_good && [string first $words $text] >= 0}] "control: $name is noticed" [string range $text end-300 end]
+}
+
+foreach target {sql options times zone payload file} {
+  replay corpus $target 0
+  replay findings $target 1
+}
+control $replay statement "a statement was left running"
+control $replay open-statement "does not close"
+control $replay transaction "a transaction was begun"
+control $replay rule "does not hold"
+control $replay memory "memory was left"
+control $replay byte "heap-buffer-overflow"
+control $torn torn "does not hold"
+lassign [run $replay 1 sql [list $here/controls/torn]] is_good text
+check $is_good "the input that a torn build is noticed by is harmless to ours" $text
+puts "$passed passed, $failed failed"
+exit [expr {$failed > 0}]
