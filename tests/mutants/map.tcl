@@ -63,7 +63,9 @@ proc ::map::measure_one {tree file} {
   }
   set failed [lsearch -inline -glob [split $output \n] FAILED*]
   if {![regexp {@tally} $output]} { set failed "FAILED $file: ended without a result" }
-  set found [expr {$failed eq {} ? [read_counts $tree $counts$tree] : {}}]
+  # The counters write where the build was made, which is the first tree, whatever it was copied to.
+  set found [expr {$failed eq {} ? [read_counts $tree $counts[file dirname $tree]/tree0] : {}}]
+  if {$failed eq {} && $found eq {}} { set failed "FAILED $file: no counts" }
   file delete -force $counts
   return [list [format %.1f $seconds] [format %.1f [expr {max(0.1, $seconds - $slow)}]] $found $failed]
 }
