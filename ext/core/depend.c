@@ -277,17 +277,18 @@ static void settle_edge(TmRun *run, sqlite3_int64 task_id, sqlite3_int64 needs_i
   }
 }
 
-/* Tell those who wait for a task that has ended. */
+/* Tell those who wait for a task that has ended; one of them at least, or nobody would remember the
+ * task when nothing is left. */
 static void settle_end(TmRun *run, TmSettling *settling, sqlite3_int64 id, TmState state) {
   sqlite3_int64 ids[DEPEND_BLOCK];
   int count;
   do {
     count = 0;
+    sqlite3_int64 limit = settling->left < DEPEND_BLOCK ? settling->left : DEPEND_BLOCK;
     TmStmt s;
     tm_stmt_open(run, TM_Q_DEPEND_WAITING, &s);
     tm_stmt_bind_int(&s, TM_P_DEPEND_WAITING_ID, id);
-    tm_stmt_bind_int(&s, TM_P_DEPEND_WAITING_LIMIT,
-                     settling->left < DEPEND_BLOCK ? settling->left : DEPEND_BLOCK);
+    tm_stmt_bind_int(&s, TM_P_DEPEND_WAITING_LIMIT, limit > 0 ? limit : 1);
     while (tm_stmt_row(&s)) ids[count++] = tm_stmt_int(&s, TM_C_DEPEND_WAITING_TASK_ID);
     depend_need_reads(&s, TM_C_DEPEND_WAITING_TASK_ID, "tm_dependency");
     tm_stmt_close(&s);
