@@ -78,7 +78,7 @@ proc ::sites::of_c {path text} {
   }
   each_match {\m\d+\M(?![.])} $code {
     set value [string range $text $at $to]
-    if {[string index $code $at-1] ne "." && [string is integer -strict $value]} {
+    if {[string index $code $at-1] ne "." && ![is_size $code $at] && [string is integer -strict $value]} {
       add $path constant $at $to [expr {[scan $value %d] + 1}]
     }
   }
@@ -86,6 +86,12 @@ proc ::sites::of_c {path text} {
     add $path constant $at $to [expr {[string index $code $at] eq "t" ? "false" : "true"}]
   }
   statements_of_c $path $text $code
+}
+
+# Whether the number at `at` is the size of an array that is declared there: more of it is no mistake.
+proc ::sites::is_size {code at} {
+  set line [string range $code [string last \n $code $at]+1 $at-1]
+  return [regexp {^\s*(?:static |const |unsigned |struct )*\w+ (?:\*|const )*\w+(?:\[\w+\])*\[$} $line]
 }
 
 # Statements of a line each, whole ones: the line before ends one, or opens a block.
@@ -339,10 +345,13 @@ proc ::sites::rank {seed text} {
 # All sites in the order of the draw: one of each kind in turn.
 proc ::sites::draw {seed {part {}}} {
   variable kinds
+  set alike {}
   foreach site [find] {
     set name [name $site]
     if {$part ne {} && [string first $part "[lindex $site 1] $name"] < 0} continue
-    lappend of([lindex $site 1]) [list [rank $seed $name] {*}$site]
+    # Lines that are alike lie in places of their own.
+    dict incr alike $name
+    lappend of([lindex $site 1]) [list [rank $seed "$name [dict get $alike $name]"] {*}$site]
   }
   foreach kind [array names of] { set of($kind) [lsort -integer -index 0 $of($kind)] }
   set out {}

@@ -10,6 +10,8 @@ namespace eval ::trial {
   variable tries
   # Real time, processes and signals: a failure there has to be seen twice.
   variable shaky {race/ wait command/ auto where cost}
+  variable first_seconds 25  ;# of tests, as the map has them, for a first look at each mutant
+  variable met {}       ;# dict: site -> the files that it has met
   # The size of the daily suite.
   variable daily {env TM_MATRIX_CONTEXTS=16 TM_MATRIX_EVERY=9}
   variable build {make -s {CFLAGS=-O1 -w} SANITIZE=}
@@ -39,7 +41,7 @@ proc ::trial::make_tree {root name} {
 }
 
 # In a coroutine: run a command in a folder; {output status killed}. It ends at its first line
-# that begins with FAILED where `is_impatient`, and is ended after so many seconds: status 124.
+# that begins with FAILED where `is_impatient`, and is ended after so many seconds: status 137.
 proc ::trial::await {command seconds is_impatient folder} {
   variable scratch
   variable files
@@ -66,7 +68,7 @@ proc ::trial::await {command seconds is_impatient folder} {
   set status 0
   if {[catch { close $channel } - options]} {
     set code [dict get $options -errorcode]
-    set status [expr {[lindex $code 0] eq "CHILDSTATUS" ? [lindex $code 2] : 124}]
+    set status [expr {[lindex $code 0] eq "CHILDSTATUS" ? [lindex $code 2] : [lindex $code 2] eq "SIGKILL" ? 137 : 139}]
   }
   catch { file delete -force $temporary }
   return [dict create output $output status $status]
@@ -210,7 +212,7 @@ proc ::trial::verdict {answer seconds} {
   set output [dict get $answer output]
   set failed [lsearch -inline -regexp [split $output \n] {^(FAILED|not ok)}]
   if {$failed ne {}} { return [string range $failed 7 110] }
-  if {[dict get $answer status] in {124 137}} { return "not done after [format %.0f $seconds] s" }
+  if {[dict get $answer status] == 137} { return "not done after [format %.0f $seconds] s" }
   if {[dict get $answer status] || ![regexp {@tally|\d+ passed, 0 failed} $output]} { return "ended badly" }
 }
 
@@ -233,13 +235,19 @@ proc ::trial::others {tree} {
   return [dict filter $list script {label command} { expr {[string match build/* $command] || [file exists $tree/[lindex $command 1]]} }]
 }
 
-# In a coroutine: what killed the mutant that the tree is built with, or nothing. The base layer's own
-# tests are built anew for it, so they come after the quick ones.
-proc ::trial::meet {tree site} {
-  variable build
-  set order [order $site]
+# In a coroutine: what killed the mutant that the tree is built with, or nothing. First come the likeliest
+# tests, as many as there is time for; the base layer's own are built anew for it, so they come after
+# the quickest.
+proc ::trial::meet_first {tree site} {
+  variable met
+  variable first_seconds
   set is_base [string match ext/base/* [lindex $site 0]]
-  foreach file $order {
+  set seconds 0
+  foreach file [order $site] {
+    if {[is_long $file]} continue
+    set seconds [expr {$seconds + $::map::quick($file)}]
+    if {$seconds > $first_seconds && $::map::quick($file) > 1} continue
+    dict set met $site $file 1
     if {$is_base && $::map::quick($file) > 4} {
       set is_base 0
       set what [run_base $tree]
@@ -248,9 +256,27 @@ proc ::trial::meet {tree site} {
     set what [run_file $tree $file 1]
     if {$what ne {}} { return $what }
   }
+}
+
+# Of the atomicity matrix there is a file for each kind of verb, as long as all the rest.
+proc ::trial::is_long {file} { string match *matrix* $file }
+
+# Then all that the daily suite has besides.
+proc ::trial::meet_rest {tree site} {
+  variable build
+  variable met
+  set order [order $site]
   foreach file $order {
-    if {$::map::quick($file) + 0.1 > $::map::seconds($file)} continue
-    set what [run_file $tree $file 0]
+    set is_quick [expr {![dict exists $met $site $file]}]
+    if {!$is_quick && $::map::quick($file) + 0.1 > $::map::seconds($file)} continue
+    set what [run_file $tree $file $is_quick]
+    if {$what ne {}} { return $what }
+  }
+  # The slow tests of what has only just been met.
+  foreach file $order {
+    if {[dict exists $met $site $file] || $::map::quick($file) + 0.1 > $::map::seconds($file)} continue
+    set is_quick 0
+    set what [run_file $tree $file $is_quick]
     if {$what ne {}} { return $what }
   }
   set answer [await [concat $build tests] 600 0 $tree]

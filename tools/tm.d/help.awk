@@ -58,6 +58,8 @@ function list(    i, name, lines, n) {
   print ""
   for (n = 1; n <= options["+global"]; n++) lines[n] = option["+global", n]
   print_options(lines, n - 1)
+  print ""
+  for (i = 1; i <= texts["+status"]; i++) wrap("Exit status: " text["+status", i])
   print "\ntm help COMMAND says more."
 }
 
