@@ -18,7 +18,7 @@ tm_backup() {
   make_folder
   ask <<<'SELECT page_count * page_size FROM pragma_page_count, pragma_page_size;'
   total=$answer
-  partial=$(mktemp "${folder_of:-/}/.tm-backup.XXXXXX") || fail "nothing can be written in '$folder_of'"
+  partial=$(mktemp "${folder_of:-/}/.tm-backup.XXXXXX" 2>/dev/null) || fail "nothing can be written in '$folder_of'"
   trap 'rm -rf -- "$partial" "$partial-journal" "$folder"' EXIT
   backup_copy &
   copier=$!

@@ -15,7 +15,7 @@ folder=
 make_folder() {
   [ -z "$folder" ] || return 0
   command -v sqlite3 >/dev/null || fail 'sqlite3 is missing: apt-get install sqlite3'
-  folder=$(mktemp -d "${TMPDIR:-/tmp}/tm.XXXXXX") || fail 'there is no temporary folder, set TMPDIR'
+  folder=$(mktemp -d "${TMPDIR:-/tmp}/tm.XXXXXX" 2>/dev/null) || fail 'there is no temporary folder, set TMPDIR'
   folder=$(cd -P -- "$folder" && printf '%s.' "$PWD") && folder=${folder%.}
   trap 'rm -rf -- "$folder"' EXIT
 }
