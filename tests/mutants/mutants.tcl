@@ -199,7 +199,7 @@ proc ::mutants::prepare {root} {
   set store $root/build/mutants/map/[::map::sum_of [lsort [glob ext/*.\[ch\] ext/*/*.\[ch\] sql/*.sql sql/*/*.sql]]]
   file mkdir $store
   set ::map::files [::map::test_files tests]
-  set targets [list [concat $::trial::build -j2 tests]]
+  set targets [list [concat $::trial::build -j2 $::trial::targets]]
   if {[lsearch -not -exact [lmap file $::map::files { file exists [::map::place $store $file] }] 1] >= 0} {
     lappend targets {make -s -j2 BUILD=build/coverage {CFLAGS=-O0 -g --coverage -fprofile-update=atomic -w} build/coverage/tm.so}
   }
