@@ -436,6 +436,8 @@ static const char *const json_valid[] = {
 static const char *const json_invalid[] = {
     "",           " ",
     "nul",        "nulll",
+    "nulL",       "nope",
+    "trux",       "fals0",
     "True",       "NaN",
     "Infinity",   "+1",
     "01",         "-",

@@ -210,6 +210,39 @@ static int offset_at(const TmZone *zone, sqlite3_int64 utc_s) {
   return span.offset_s;
 }
 
+/* A zone whose clocks never change has a type and a footer, and not one change. */
+static void put_still_block(Bytes *out, char version) {
+  memcpy(out->at + out->n, "TZif", 4);
+  out->n += 4;
+  put(out, version, 1);
+  for (int i = 0; i < 15; i++) put(out, 0, 1);
+  for (int i = 0; i < 4; i++) put(out, 0, 4);
+  put(out, 1, 4);
+  put(out, 4, 4);
+  put(out, 3600, 4);
+  put(out, 0, 2);
+  memcpy(out->at + out->n, "ABC", 4);
+  out->n += 4;
+}
+
+static void test_file_without_changes(Tally *tally) {
+  TmError error;
+  Bytes file = {.n = 0};
+  TmZoneSpan span;
+
+  put_still_block(&file, '2');
+  put_still_block(&file, '2');
+  file.n += sprintf((char *)file.at + file.n, "\n<+01>-1\n");
+  TmZone *zone = read_file(&file, &error);
+  memset(&span, 0, sizeof span);
+  if (zone != NULL) tm_zone_span(zone, 0, &span);
+  check(tally,
+        zone != NULL && span.begin_s == TM_ZONE_BEGINNING && span.end_s == TM_ZONE_END &&
+            span.offset_s == 3600,
+        "a zone without a change is one span");
+  tm_zone_free(zone);
+}
+
 static void test_file_versions(Tally *tally) {
   TmError error;
   Bytes file = make_file(NULL);
@@ -469,6 +502,7 @@ void test_zone(Tally *tally, const char *program) {
            slash != NULL ? program : ".");
   test_rule_grammar(tally);
   test_rule_spans(tally);
+  test_file_without_changes(tally);
   test_file_versions(tally);
   test_file_damage(tally);
   test_file_mutations(tally);

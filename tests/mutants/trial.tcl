@@ -16,7 +16,7 @@ namespace eval ::trial {
   variable daily {env TM_MATRIX_CONTEXTS=16 TM_MATRIX_EVERY=9}
   # What the tests run, but for the fuzzer's, which is all of it once more under the sanitizers.
   variable targets {build/tm.so build/libtm.a build/tests/base_test build/tests/static_test build/tests/death}
-  variable build {make -s {CFLAGS=-O1 -w} SANITIZE=}
+  variable build {make -s {CFLAGS=-O1 -w}}
 }
 
 proc ::trial::scratch {} {
