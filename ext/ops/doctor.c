@@ -63,6 +63,7 @@ static bool doctor_recover(const Doctor *doctor, const char *name) {
   doctor_say(doctor, name, false, "error", said.message ? said.message : sqlite3_errstr(said.rc),
              "look at the schema: the check could not run");
   tm_error_clear(&said);
+  tm_context_forget(doctor->run->context); /* as tm_run_clear() does after a failure */
   return true;
 }
 
