@@ -1,6 +1,6 @@
 /* control.c - the target `control`: what every other target looks for, done on purpose.
- * Promise: each of these inputs ends the process, but for `nothing`; the last, four letters, is for
- *          the fuzzer to find. */
+ * Promise: each of these words ends the process, and nothing else does. The fuzzer must find one of
+ *          them by itself, or one that begins with the four letters. */
 #include "fuzz.h"
 
 #include <stdlib.h>
