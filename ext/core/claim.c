@@ -57,6 +57,7 @@ void tm_claim_probe(TmRun *run, TmText queue, TmProbe *probe) {
       probe->next_due_ms = tm_limit_next_ms(run, row);
     }
     if (row && row->has_schedules) probe->next_fire_ms = tm_fire_due_ms(run, queue);
+    if (run->context->settings.has_times) probe->next_over_ms = tm_times_next_ms(run);
   }
   tm_stmt_close(&s);
   if (!is_row) tm_schema_refuse(run);
@@ -68,9 +69,10 @@ bool tm_claim_probe_finds(const TmProbe *probe) {
 }
 
 sqlite3_int64 tm_claim_probe_next_ms(const TmProbe *probe) {
-  const sqlite3_int64 times_ms[] = {probe->next_due_ms, probe->next_lapse_ms, probe->next_fire_ms};
+  const sqlite3_int64 times_ms[] = {probe->next_due_ms, probe->next_lapse_ms, probe->next_fire_ms,
+                                    probe->next_over_ms};
   sqlite3_int64 next_ms = 0;
-  for (int i = 0; i < 3; i++) {
+  for (int i = 0; i < 4; i++) {
     if (times_ms[i] && (next_ms == 0 || times_ms[i] < next_ms)) next_ms = times_ms[i];
   }
   return next_ms;

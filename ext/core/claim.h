@@ -29,6 +29,7 @@ typedef struct TmProbe {
   sqlite3_int64 next_due_ms; /* the earliest task that waits for a time */
   sqlite3_int64 next_lapse_ms; /* the lease that ends first */
   sqlite3_int64 next_fire_ms;  /* the schedule that is due first */
+  sqlite3_int64 next_over_ms;  /* the task whose time is over first, of any queue */
   sqlite3_int64 now_ms;
 } TmProbe;
 

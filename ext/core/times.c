@@ -48,6 +48,15 @@ static Times times_read(TmRun *run, sqlite3_int64 id) {
 
 /* ---- the end ----------------------------------------------------------- */
 
+sqlite3_int64 tm_times_next_ms(TmRun *run) {
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_TIMES_NEXT, &s);
+  bool is_there = tm_stmt_row(&s);
+  sqlite3_int64 due_ms = is_there ? tm_stmt_int(&s, TM_C_TIMES_NEXT_DUE_MS) : 0;
+  tm_stmt_close(&s);
+  return is_there && due_ms < 1 ? 1 : due_ms;
+}
+
 bool tm_times_is_over(TmRun *run, sqlite3_int64 id) {
   return times_read(run, id).is_over && !tm_run_failed(run);
 }

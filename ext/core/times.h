@@ -16,6 +16,9 @@
  * settings.has_times asks only where there are such tasks at all. */
 sqlite3_int64 tm_times_run(TmRun *run, sqlite3_int64 limit);
 
+/* When the first time of a task of any queue is, or was, over; 0 for never. By reading only. */
+sqlite3_int64 tm_times_next_ms(TmRun *run);
+
 bool tm_times_is_over(TmRun *run, sqlite3_int64 id);
 
 /* End this task, whose time may be over; false where it is not. */

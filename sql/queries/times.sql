@@ -8,6 +8,15 @@ WHERE due_ms <= :until_ms
 ORDER BY due_ms
 LIMIT :limit + 0;
 
+-- The first that will be over: a look before the lock asks for it.
+-- name: times_next
+-- columns: due_ms
+-- plan: tm_flow_due
+SELECT due_ms FROM main.tm_flow INDEXED BY tm_flow_due
+WHERE due_ms IS NOT NULL
+ORDER BY due_ms
+LIMIT 1;
+
 -- name: times_row
 -- columns: due_ms deadline_ms stopping is_true
 SELECT
