@@ -96,6 +96,20 @@ bool tm_error_is_of_call(const TmError *error) {
   }
 }
 
+bool tm_error_is_of_rules(const TmError *error) {
+  switch (error->symbol) {
+  case TM_NO_SUCH_TASK:
+  case TM_NO_SUCH_QUEUE:
+  case TM_NO_SUCH_SCHEDULE:
+  case TM_NO_SUCH_GROUP:
+  case TM_WRONG_STATE:
+  case TM_LEASE_LOST:
+  case TM_NOT_UNIQUE:
+  case TM_CYCLE: return true;
+  default: return false;
+  }
+}
+
 const char *tm_error_symbol_text(TmSymbol symbol) {
   return error_symbols[symbol].text;
 }

@@ -74,6 +74,9 @@ void tm_error_nomem(TmError *error);
  * holds), and no statement of ours could have answered otherwise. */
 bool tm_error_is_of_call(const TmError *error);
 
+/* True where the rules refuse what the call asks for, by what they find in the database. */
+bool tm_error_is_of_rules(const TmError *error);
+
 /* The text of a symbol without brackets, and its one-line doc. */
 const char *tm_error_symbol_text(TmSymbol symbol);
 const char *tm_error_symbol_doc(TmSymbol symbol);

@@ -488,6 +488,9 @@ TmState tm_depend_add(TmRun *run, sqlite3_int64 id, const TmNeed *need) {
     depend_block(run, &task, need->id, needed);
   } else if (status == EDGE_FAILED && edge.on_failure != FAILURE_IS_IGNORED) {
     depend_fail(run, &task, edge.on_failure, need->id, needed);
+  } else if (edge.unmet == 0) {
+    /* Blocked by hand, it waited for nothing; from here on an end lets it go, and this one has. */
+    depend_unblock(run, &task, need->id, needed);
   }
   return task.state;
 }

@@ -18,11 +18,26 @@ void tm_run_init(TmRun *run, TmContext *context, const char *subject) {
   tm_error_init(&run->error, subject);
 }
 
+/* An authorizer that answers IGNORE stays in the statements made under it, also when the
+ * application has taken it away again: SQLite makes them anew for a new one only. To compile all of
+ * them costs milliseconds, so where the rules refuse a call only those go that had a part in it. */
+static void run_forget(TmRun *run) {
+  TmContext *context = run->context;
+  if (tm_error_is_of_call(&run->error)) return;
+  if (!tm_error_is_of_rules(&run->error)) {
+    tm_context_forget(context);
+    return;
+  }
+  context->settings.is_known = false;
+  for (int i = 0; i < TM_QUERY_COUNT; i++) {
+    if (!(run->used[i / 8] & 1U << i % 8)) continue;
+    sqlite3_finalize(context->cached[i]);
+    context->cached[i] = NULL;
+  }
+}
+
 void tm_run_clear(TmRun *run) {
-  /* An authorizer that answers IGNORE stays in the statements made under it, also when the
-   * application has taken it away again: SQLite makes them anew for a new one only. To compile all
-   * of them costs milliseconds, so not for what they had no part in. */
-  if (tm_run_failed(run) && !tm_error_is_of_call(&run->error)) tm_context_forget(run->context);
+  if (tm_run_failed(run)) run_forget(run);
   tm_error_clear(&run->error);
 }
 
@@ -148,6 +163,7 @@ void tm_stmt_open(TmRun *run, TmQuery query, TmStmt *stmt) {
   stmt->stmt = NULL;
   if (tm_run_failed(run)) return;
   TmContext *context = run->context;
+  run->used[query / 8] |= (unsigned char)(1U << query % 8);
   stmt->stmt = context->cached[query];
   context->cached[query] = NULL;
   if (stmt->stmt) return;

@@ -19,6 +19,7 @@ typedef struct TmRun {
   sqlite3_int64 now_ms;  /* the database's clock; known once the run has begun */
   sqlite3_int64 task_id; /* the task acted on, for last_insert_rowid(); 0: none */
   bool is_duplicate;     /* an enqueue found that task, and made none */
+  unsigned char used[(TM_QUERY_COUNT + 7) / 8]; /* bits: the statements that it opened */
 } TmRun;
 
 typedef struct TmStmt {
