@@ -13,7 +13,8 @@
 #   i r t n   an integer, a real with the value of an integer, text, NULL
 #   p {t x}   a payload or result of a type
 #   q {a b}   names of queues; d 5s: a duration; w {run_at_ms 5}: a time or a duration
-#   o {k v}   options, f {k v} a filter: a dict that becomes JSON
+#   o {k v}   options, f {k v} a filter: a dict that becomes JSON. In it `after` is a list of {#7 on}
+#             and {group name on}, `unique` a text or a dict, `expires` a duration or {at_ms 5}
 
 namespace eval ::base {
   variable names {e1 e2 e3 p1}       ;# e: with the extension, p: without; `watch` only looks on
@@ -30,15 +31,17 @@ namespace eval ::base {
   variable version                    ;# of the file, at that time
   variable stack                      ;# savepoints: {name had-the-lock facts began-the-transaction}
   variable rowid                      ;# its last_insert_rowid()
+  variable was_duplicate              ;# its tm_was_duplicate()
   variable tags                       ;# 7.2 -> id
   variable tag_of                     ;# id -> 7.2
   variable texts                      ;# cached SQL of verbs
   variable seen {}                    ;# how often: `ok`, or the symbol of an error
+  variable called {}                  ;# verb -> how often it was called and answered, refusals included
   array set is_open {}
   array set texts {}
 
-  variable looks {get_json history explain stats select tm_now tables}
-  variable plain {inbox by_hand run_by_hand delete_by_hand set_priority set_queue drop_queue set_strict}
+  variable looks {get_json history explain stats select inputs was_duplicate tm_now tables}
+  variable plain {inbox by_hand run_by_hand delete_by_hand set_priority set_queue drop_queue set_strict set_time_by_hand seal_by_hand set_limit}
   variable controls {begin commit rollback savepoint rollback_to forget checkpoint reopen ddl}
 
   # The order of the columns is that of the reference.
@@ -46,10 +49,20 @@ namespace eval ::base {
     tm_task {SELECT %s FROM tm_task ORDER BY id}
     tm_event {SELECT task_id, id, from_state, to_state, at_ms, attempt, actor, reason FROM tm_event ORDER BY task_id, id}
     tm_attempt {SELECT task_id, attempt, token, worker, started_ms, failed_ms, error FROM tm_attempt ORDER BY task_id, token}
-    tm_queue {SELECT name, paused, history, priority, max_attempts, lease_ms, backoff_kind, backoff_base_ms, backoff_max_ms, backoff_jitter, keep_completed_ms, keep_cancelled_ms, keep_discarded_ms, keep_count FROM tm_queue ORDER BY name}
-    tm_finished {SELECT task_id, queue, phase, at_ms FROM tm_finished ORDER BY task_id}
+    tm_queue {SELECT name, paused, history, priority, max_attempts, lease_ms, backoff_kind, backoff_base_ms, backoff_max_ms, backoff_jitter, keep_completed_ms, keep_cancelled_ms, keep_discarded_ms, keep_count, grace_ms,
+      max_running, max_running_per_partition, rate, rate_ms, rate_per_partition, rate_per_partition_ms, fair, fifo FROM tm_queue ORDER BY name}
+    tm_finished {SELECT task_id, queue, phase, at_ms FROM tm_finished ORDER BY task_id, phase, at_ms}
     tm_finished_walk {SELECT after_id, last_id FROM tm_finished_walk}
-    tm_setting {SELECT strict_queues, clock_ms FROM tm_setting}
+    tm_setting {SELECT strict_queues, clock_ms, has_times FROM tm_setting}
+    tm_flow {SELECT task_id, unmet, partition, parent_id, in_group, on_failure, expires_ms, timeout_ms, deadline_ms, due_ms, stopping FROM tm_flow ORDER BY task_id}
+    tm_dependency {SELECT task_id, needs_id, needs, status FROM tm_dependency ORDER BY task_id, needs_id}
+    tm_group_wait {SELECT task_id, group_name, needs, status FROM tm_group_wait ORDER BY task_id, group_name}
+    tm_group {SELECT name, is_sealed, tasks, open, completed, cancelled, discarded, removed, created_ms, sealed_ms, finished_ms FROM tm_group ORDER BY name}
+    tm_limit {SELECT queue, running, served, tat_us FROM tm_limit ORDER BY queue}
+    tm_partition {SELECT queue, name, running, served, tat_us, seen_ms, head_id, phase, turn FROM tm_partition ORDER BY queue, name}
+    tm_place {SELECT task_id, queue, partition, is_leased, is_open, line_key, line_ms FROM tm_place ORDER BY task_id}
+    tm_settle {SELECT task_id FROM tm_settle ORDER BY task_id}
+    tm_unique {SELECT task_id, key, scope, until_ms, is_held, is_orphan FROM tm_unique ORDER BY task_id}
   }
   dict set tables tm_task [format [dict get $tables tm_task] [join $::ref::columns {, }]]
   variable row_sql "SELECT [join $::ref::columns {, }] FROM tm_task WHERE id = CAST(\$id AS INTEGER)"
@@ -102,6 +115,15 @@ proc ::base::connect {name path is_extended} {
   }
 }
 
+# The names of all verbs, as the extension gives them.
+proc ::base::verbs {} {
+  variable folder
+  connect asked $folder/template.db 1
+  set names [asked eval {SELECT substr(name, 4) FROM tm_help WHERE kind = 'function' ORDER BY name}]
+  asked close
+  return $names
+}
+
 # A new database, and nothing in it.
 proc ::base::open_life {} {
   variable folder
@@ -117,8 +139,7 @@ proc ::base::open_life {} {
   array set tags {}
   array set tag_of {}
   connect watch $file 0
-  ref::load {1700000000000 0 {} {} {} {} {} {} 0 0}
-  set committed [ref::save]
+  set committed [ref::save_empty]
   foreach c $names { open_connection $c }
 }
 
@@ -132,6 +153,7 @@ proc ::base::open_connection {c} {
   set is_open($c) 0
   set mode($c) none
   set stack($c) {}
+  set base::was_duplicate($c) 0
   set rowid($c) [$c last_insert_rowid]
 }
 
@@ -202,11 +224,25 @@ proc ::base::json_list {values} { return \[[join [lmap value $values { ref::quot
 
 proc ::base::json_duration {value} { expr {[string is double -strict $value] ? $value : "\"$value\""} }
 
+proc ::base::json_need {need} {
+  if {[lindex $need 0] ne "group"} {
+    lassign $need id on
+    return [expr {$on eq {} ? $id : "{\"id\":$id,\"on\":\"$on\"}"}]
+  }
+  lassign $need - name on
+  return "{\"group\":\"$name\"[expr {$on eq {} ? {} : ",\"on\":\"$on\""}]}"
+}
+
 proc ::base::json_options {options} {
   set parts {}
   dict for {key value} $options {
     switch $key {
-      delay - lease - base - max { set json [json_duration $value] }
+      delay - lease - base - max - timeout - period { set json [json_duration $value] }
+      expires - deadline { set json [expr {[llength $value] == 2 ? "{\"at_ms\":[lindex $value 1]}" : [json_duration $value]}] }
+      after { set json \[[join [lmap need $value { json_need $need }] ,]\] }
+      unique { set json [expr {[llength $value] == 1 ? [ref::quoted $value] : [json_options $value]}] }
+      fields { set json [json_list $value] }
+      key - scope - on_conflict - on_failure - on - reason - zone - catch_up - overlap { set json [ref::quoted $value] }
       note { set json [expr {$value eq {} ? "null" : [ref::quoted $value]}] }
       kind - worker { set json [expr {[llength $value] > 1 ? [json_list $value] : [ref::quoted $value]}] }
       queue - state - partition - group { set json [expr {[llength $value] > 1 ? [json_list $value] : [ref::quoted $value]}] }
@@ -214,7 +250,7 @@ proc ::base::json_options {options} {
       ids { set json \[[join $value ,]\] }
       backoff { set json [json_options $value] }
       payload { set json "{\"$.n\":[lindex $value 1]}" }
-      held - discard - completed - all { set json [expr {$value ? "true" : "false"}] }
+      held - discard - completed - all - children { set json [expr {$value ? "true" : "false"}] }
       default { set json $value }
     }
     lappend parts "\"$key\":$json"
@@ -316,17 +352,26 @@ proc ::base::run_inbox {c arguments} {
     switch $key {
       backoff { set $key [json_options $option] }
       tags { set $key [json_list $option] }
+      after { set $key \[[join [lmap need $option { json_need $need }] ,]\] }
+      unique { set $key [expr {[llength $option] == 1 ? $option : [json_options $option]}] }
+      expires - deadline { set $key [expr {[llength $option] == 2 ? "{\"at_ms\":[lindex $option 1]}" : $option}] }
       default { set $key $option }
     }
   }
-  set sql {INSERT INTO tm_inbox(queue, payload, priority, delay, run_at_ms, max_attempts, backoff, lease, kind, tags, metadata, held)
+  set sql {INSERT INTO tm_inbox(queue, payload, priority, delay, run_at_ms, max_attempts, backoff, lease, kind, tags, metadata, held,
+      "unique", expires, timeout, deadline, partition, after, on_failure, "group", parent)
     VALUES (CAST($q AS TEXT),
       CASE $type WHEN 'i' THEN CAST($value AS INTEGER) WHEN 't' THEN CAST($value AS TEXT) END,
       CAST($priority AS INTEGER),
       CASE WHEN $delay GLOB '*[a-z]*' THEN CAST($delay AS TEXT) ELSE CAST($delay AS INTEGER) END,
       CAST($run_at_ms AS INTEGER), CAST($max_attempts AS INTEGER), CAST($backoff AS TEXT),
       CASE WHEN $lease GLOB '*[a-z]*' THEN CAST($lease AS TEXT) ELSE CAST($lease AS INTEGER) END,
-      CAST($kind AS TEXT), CAST($tags AS TEXT), CAST($metadata AS TEXT), CAST($held AS INTEGER))}
+      CAST($kind AS TEXT), CAST($tags AS TEXT), CAST($metadata AS TEXT), CAST($held AS INTEGER),
+      CAST($unique AS TEXT),
+      CASE WHEN $expires GLOB '*[a-z]*' THEN CAST($expires AS TEXT) ELSE CAST($expires AS INTEGER) END,
+      CASE WHEN $timeout GLOB '*[a-z]*' THEN CAST($timeout AS TEXT) ELSE CAST($timeout AS INTEGER) END,
+      CASE WHEN $deadline GLOB '*[a-z]*' THEN CAST($deadline AS TEXT) ELSE CAST($deadline AS INTEGER) END,
+      CAST($partition AS TEXT), CAST($after AS TEXT), CAST($on_failure AS TEXT), CAST($group AS TEXT), CAST($parent AS INTEGER))}
   if {[catch {$c eval $sql} result]} {
     set last_message $result
     return [list error [symbol_of $result]]
@@ -346,6 +391,13 @@ proc ::base::run_other {c verb arguments} {
       set sql {SELECT id FROM tm_select(CAST($a1 AS TEXT))}
     }
     tm_now { set sql {SELECT tm_now()} }
+    inputs { set sql {SELECT tm_inputs(CAST($a1 AS INTEGER))} }
+    was_duplicate { set sql {SELECT tm_was_duplicate()} }
+    set_time_by_hand {
+      lassign $values id column value
+      set sql "UPDATE tm_flow SET $column = CAST(\$a3 AS INTEGER) WHERE task_id = CAST(\$a1 AS INTEGER)"
+    }
+    seal_by_hand { set sql {UPDATE tm_group SET is_sealed = 1 WHERE name = CAST($a1 AS TEXT)} }
     by_hand { set sql {UPDATE tm_task SET state = CAST($a2 AS TEXT) WHERE id = CAST($a1 AS INTEGER)} }
     run_by_hand { set sql {UPDATE tm_task SET state = 'running', worker = 'hand', token = token + 1, attempt = attempt + 1, lease_until_ms = (SELECT clock_ms FROM tm_setting) + 5000 WHERE id = CAST($a1 AS INTEGER)} }
     delete_by_hand { set sql {DELETE FROM tm_task WHERE id = CAST($a1 AS INTEGER)} }
@@ -354,6 +406,12 @@ proc ::base::run_other {c verb arguments} {
       lassign $values queue column value
       if {$value eq {}} { set value NULL } elseif {![string is double -strict $value]} { set value '$value' }
       set sql "UPDATE tm_queue SET $column = $value WHERE name = '$queue'"
+    }
+    set_limit {
+      lassign $values queue pairs
+      set parts {}
+      dict for {column value} $pairs { lappend parts "$column = [expr {$value eq {} ? "NULL" : $value}]" }
+      set sql "UPDATE tm_queue SET [join $parts {, }] WHERE name = '$queue'"
     }
     drop_queue { set sql {DELETE FROM tm_queue WHERE name = CAST($a1 AS TEXT)} }
     set_strict { set sql {UPDATE tm_setting SET strict_queues = CAST($a1 AS INTEGER)} }
@@ -530,7 +588,11 @@ proc ::base::differs {c expected got} {
   if {$expected eq $got} { return {} }
   if {[lindex $expected 0] eq "either" && $got in [lrange $expected 1 end]} { return {} }
   set said [expr {[lindex $got 0] eq "error" ? " ($last_message)" : {}}]
-  list "expected $expected, got $got$said"
+  set at 0
+  while {[string index $expected $at] eq [string index $got $at]} { incr at }
+  if {$at < 200} { return [list "expected $expected, got $got$said"] }
+  set from [expr {$at - 60}]
+  list "expected …[string range $expected $from $at+200], got …[string range $got $from $at+200]$said"
 }
 
 # Run a step on both; `number` names the tasks that it makes. Returns a list of differences.
@@ -547,12 +609,26 @@ proc ::base::step {number step} {
 proc ::base::look {c verb arguments} {
   variable is_open
   variable mode
-  if {$is_open($c) && $mode($c) eq "none"} { begin_read $c }
+  if {$is_open($c) && $mode($c) eq "none" && $verb ne "was_duplicate"} { begin_read $c }
+  if {$verb eq "explain" && [is_limited_task [lindex $arguments 0 1]]} {
+    # Which limit keeps it is not what the model tells.
+    $c eval {SELECT 1 FROM tm_setting}
+    return {}
+  }
   if {$verb eq "tables"} { return [compare_tables $c] }
+  dict incr base::called $verb
   set name [expr {$verb eq "get_json" ? "task_json" : $verb}]
-  set expected [ref::$name {*}[lmap argument $arguments { as_plain $argument }]]
-  if {$verb in {get_json tm_now}} { set expected [list $expected] }
+  if {$verb eq "was_duplicate"} {
+    set expected [list $base::was_duplicate($c)]
+  } else {
+    set expected [ref::$name {*}[lmap argument $arguments { as_plain $argument }]]
+  }
+  if {$verb in {get_json tm_now inputs}} { set expected [list $expected] }
   differs $c [list ok $expected] [run_other $c $verb $arguments]
+}
+
+proc ::base::is_limited_task {id} {
+  expr {[dict exists $::ref::tasks $id] && [ref::has_limits [ref::get $id queue]] && [ref::phase_of $id] in {0 1}}
 }
 
 proc ::base::compare_tables {c} {
@@ -567,7 +643,9 @@ proc ::base::compare_tables {c} {
 }
 
 proc ::base::first_difference {table expected got} {
-  set width [dict get [list tm_task [llength $ref::columns] tm_event 8 tm_attempt 7 tm_queue 14 tm_finished 4 tm_finished_walk 2 tm_setting 2] $table]
+  variable tables
+  regexp {^SELECT (.*?) FROM} [dict get $tables $table] - columns
+  set width [llength [split $columns ,]]
   for {set i 0} {$i < max([llength $expected], [llength $got])} {incr i $width} {
     set end [expr {$i + $width - 1}]
     set want [lrange $expected $i $end]
@@ -590,6 +668,8 @@ proc ::base::row_difference {table want have} {
 proc ::base::ask_reference {verb arguments} {
   set ref::touched {}
   set ref::born {}
+  set ref::is_by_hand 0
+  set ref::is_settling 0
   set values [lmap argument $arguments { as_plain $argument }]
   try {
     return [list ok [call_reference $verb $values]]
@@ -659,10 +739,27 @@ proc ::base::without_lock {c verb skin arguments expected} {
   variable is_open
   if {$skin eq "function" && $verb eq "bad" && [string match enqueue* [lindex $arguments 1 1]]} { return $expected }
   set is_claim [expr {$verb eq "claim" || [string match claim* [lindex $arguments 1 1]]}]
-  if {$skin eq "function" && $mode($c) eq "none" && $is_claim && $ref::touched eq {}} {
+  if {$skin eq "function" && $mode($c) eq "none" && $is_claim
+      && ($ref::touched eq {} || [may_be_idle $c $verb $skin $arguments])} {
     return [list either $expected {error busy}]
   }
   return {error busy}
+}
+
+# In a queue with limits a claim that finds nothing may have known it by a look, or have tidied up
+# first: whether it wrote says which.
+proc ::base::may_be_idle {c verb skin arguments} {
+  variable mode
+  if {$verb ne "claim" || $skin ne "function" || $mode($c) ne "none" || $ref::acted_on != 0} { return 0 }
+  foreach queue [lindex $arguments 0 1] {
+    if {[ref::has_limits $queue]} { return 1 }
+  }
+  return 0
+}
+
+proc ::base::forget_all {before} {
+  ref::load $before
+  set ref::touched {}
 }
 
 proc ::base::write {c verb skin arguments number} {
@@ -686,12 +783,18 @@ proc ::base::write {c verb skin arguments number} {
     set expected [as_result $verb $skin $expected]
     set is_done [expr {[lindex $expected 0] eq "ok"}]
   }
+  set may_idle [expr {[info exists is_done] && $is_done && [may_be_idle $c $verb $skin $arguments]}]
+  set version_before [file_version]
   set got [run_database $c $verb $skin $arguments]
   dict incr seen [expr {[lindex $got 0] eq "ok" ? "ok" : [lindex $got 1]}]
+  dict incr base::called $verb
   set wrong [differs $c $expected $got]
   if {$wrong ne {}} { return $wrong }
   set is_done [expr {[info exists is_done] && $is_done}]
+  if {$is_done && $verb in {enqueue bulk_enqueue} && ($verb eq "enqueue" || $ref::born ne {})} { set base::was_duplicate($c) $ref::was_duplicate }
+  if {$may_idle && !$is_open($c) && [file_version] == $version_before} { forget_all $before }
   after_write $c $verb $is_done
+  if {$may_idle && $is_open($c) && $mode($c) ne "write"} { forget_all $before }
   if {$is_done} { name_tasks $number }
   list {*}[compare_rowid $c $verb $skin $is_done] {*}[expr {$is_done ? [compare_touched $c] : {}}]
 }

@@ -12,9 +12,10 @@
 #   --control     those of them that the daily suite looks for
 #   --mutant NAME one of them
 #   --replay FILE the steps in a file, as a failed run has left it
+#   --shrink N    so many seconds for making the steps of a failure fewer
 #
 # After each step the results, errors, last_insert_rowid() and the rows that it wrote are compared;
-# every 25 steps all rows of all tables, as one of the connections sees them. On a disagreement the
+# every 25 steps all rows of all tables, as one of the connections sees them; every 500 the invariants. On a disagreement the
 # steps that lead there are made fewer and printed. The last line is `N passed, N failed`.
 
 package require Tcl 8.6
@@ -22,7 +23,7 @@ package require sqlite3
 
 set here [file dirname [file normalize [info script]]]
 set root [file dirname [file dirname $here]]
-foreach part {reference database walk mutants} { source $here/$part.tcl }
+foreach part {reference flow limits database walk mutants} { source $here/$part.tcl }
 
 namespace eval ::model {
   variable steps 100000
@@ -34,13 +35,14 @@ namespace eval ::model {
   variable every 25
   variable mutants {}
   variable replay {}
+  variable shrink 60      ;# seconds for making a failure shorter
 }
 
 proc ::model::read_arguments {words} {
   while {$words ne {}} {
     set words [lassign $words word]
     switch $word {
-      --steps - --hours - --seed - --life - --jobs - --stride - --replay {
+      --steps - --hours - --seed - --life - --jobs - --stride - --replay - --shrink {
         variable [string range $word 2 end]
         set words [lassign $words [string range $word 2 end]]
       }
@@ -73,6 +75,7 @@ proc ::model::live {seed length} {
       incr i
       set wrong [try_step $i $step]
     }
+    if {$wrong eq {} && $i % (20 * $every) == 1 && $base::holder eq {}} { set wrong [base::invariants watch $::root] }
   }
   if {$wrong eq {}} {
     set wrong [base::close_life $::root]
@@ -84,7 +87,7 @@ proc ::model::live {seed length} {
 
 # An error of the programs themselves is a difference too.
 proc ::model::try_step {i step} {
-  if {[catch { base::step $i $step } wrong]} { return [list "the step itself: $wrong ($::errorInfo)"] }
+  if {[catch { base::step $i $step } wrong]} { return [list "the step itself: [join [lrange [split $::errorInfo \n] 0 12] { / }]"] }
   return $wrong
 }
 
@@ -101,18 +104,23 @@ proc ::model::again {steps kept} {
   return $wrong
 }
 
-# Leave out what is not needed for some difference to be there; the numbers of the steps that are.
-proc ::model::shrink {steps} {
+# A difference without its numbers: while steps are left out it should not become another one.
+proc ::model::kind_of {wrong} { string range [regsub -all {[0-9]+} [lindex $wrong 0] {}] 0 30 }
+
+# Leave out what is not needed for the difference to be there; the numbers of the steps that are.
+proc ::model::shrink {steps wrong} {
+  set kind [kind_of $wrong]
   set kept {}
   for {set i 1} {$i <= [llength $steps]} {incr i} { lappend kept $i }
-  set until [expr {[clock seconds] + 60}]
+  variable shrink
+  set until [expr {[clock seconds] + $shrink}]
   set size [expr {[llength $kept] / 2}]
   while {$size >= 1 && [clock seconds] < $until} {
     set at 0
     set is_smaller 0
     while {$at < [llength $kept] && [clock seconds] < $until} {
       set fewer [lreplace $kept $at [expr {$at + $size - 1}]]
-      if {$fewer ne $kept && [again $steps $fewer] ne {}} {
+      if {$fewer ne $kept && [kind_of [again $steps $fewer]] eq $kind} {
         set kept $fewer
         set is_smaller 1
       } else {
@@ -126,24 +134,58 @@ proc ::model::shrink {steps} {
 
 proc ::model::report {seed steps wrong} {
   puts "FAILED model seed $seed, step [llength $steps]: [join $wrong {; }]"
-  set kept [shrink $steps]
+  set kept [shrink $steps $wrong]
   set wrong [again $steps $kept]
   puts "  shorter, [llength $kept] steps: [join $wrong {; }]"
   set folder $::root/build/model
   file mkdir $folder
   set channel [open $folder/seed-$seed.steps w]
   foreach i $kept {
-    puts "  $i: [lindex $steps $i-1]"
+    if {[llength $kept] <= 40} { puts "  $i: [lindex $steps $i-1]" }
     puts $channel [list $i [lindex $steps $i-1]]
   }
   close $channel
   puts "  again: tclsh tests/model/model.tcl --life [set [namespace current]::life] --steps [llength $steps] --seed $seed, or tclsh tests/model/model.tcl --replay build/model/seed-$seed.steps"
 }
 
-# How often a write did what, the commonest first.
-proc ::model::outcomes {} {
+namespace eval ::model {
+  # Verbs that no step calls, and why.
+  variable aside {
+    init {every life begins with it}
+    migrate {of another schema there is no model: migrate.test, upgrade.test}
+    version {says what it is}
+    repair {its invariants are looked at after every life: repair.test}
+    wait {holds the only process: wait.test, race/}
+    clock_clear {the clock of a life is frozen: clock.test}
+    schedule {not in the model yet: schedule.test}
+    unschedule {not in the model yet: schedule.test}
+    pause_schedule {not in the model yet: schedule.test}
+    resume_schedule {not in the model yet: schedule.test}
+    cron_next {not in the model yet: cron.test}
+  }
+  # Steps by another name than their verb's.
+  variable by_step {get get_json now tm_now}
+}
+
+# A line of what was called, and one of the verbs that no step called without a reason; returns those.
+proc ::model::tell_calls {} {
+  variable aside
+  variable by_step
+  set verbs [base::verbs]
+  set missing {}
+  foreach verb $verbs {
+    set step [expr {[dict exists $by_step $verb] ? [dict get $by_step $verb] : $verb}]
+    if {![dict exists $base::called $step] && ![dict exists $aside $verb]} { lappend missing $verb }
+  }
+  puts "model: calls: [counts $base::called]"
+  puts "model: [llength $verbs] verbs; none of its own for [join [dict keys $aside] {, }]; not called: [expr {$missing eq {} ? "none" : [join $missing {, }]}]"
+  return $missing
+}
+
+# How often what, the commonest first.
+proc ::model::counts {counts} {
   set pairs {}
-  dict for {name count} $base::seen { lappend pairs [list $name $count] }
+  dict for {name count} $counts { lappend pairs [list $name $count] }
   join [lmap pair [lsort -integer -decreasing -index 1 $pairs] { join [lreverse $pair] }] {, }
 }
 
@@ -157,7 +199,7 @@ proc ::model::run_all {} {
   set done 0
   set lives 0
   set failed 0
-  puts "model: seed $seed"
+  if {$stride == 1} { puts "model: seed $seed" }
   while {$hours ? [clock milliseconds] < $began + 3600000 * $hours : $done < $steps} {
     set length [expr {$hours ? $life : min($life, $steps - $done)}]
     set number [expr {$seed + $stride * $lives}]
@@ -174,9 +216,21 @@ proc ::model::run_all {} {
     flush stdout
   }
   set took [expr {([clock milliseconds] - $began) / 1000.0}]
-  puts [format "model: %d steps in %d lives, %.0f s; writes: %s" $done $lives $took [outcomes]]
-  puts "[expr {$lives - $failed}] passed, $failed failed"
+  puts [format "model: %d steps in %d lives, %.0f s" $done $lives $took]
+  if {$stride > 1} {
+    puts "@ [list $base::seen $base::called]"
+  } else {
+    incr failed [tell $steps]
+  }
+  puts "[expr {$lives - min($failed, $lives)}] passed, $failed failed"
   return $failed
+}
+
+# What the steps were; 1 where they were many, and a verb that they should call is not among them.
+proc ::model::tell {steps} {
+  puts "model: writes: [counts $base::seen]"
+  set missing [tell_calls]
+  expr {$missing ne {} && $steps >= 50000}
 }
 
 # The same in several processes: every one takes its share of the lives.
@@ -184,6 +238,7 @@ proc ::model::run_jobs {} {
   foreach name {steps hours seed life jobs} { variable $name }
   set passed 0
   set failed 0
+  puts "model: seed $seed"
   set children {}
   for {set at 0} {$at < $steps} {incr at $life} {
     incr share([expr {$at / $life % $jobs}]) [expr {min($life, $steps - $at)}]
@@ -195,6 +250,10 @@ proc ::model::run_jobs {} {
   foreach child $children {
     set last {}
     while {[gets $child line] >= 0} {
+      if {[string match "@ *" $line]} {
+        add_counts [lrange $line 1 2]
+        continue
+      }
       if {$last ne {}} { puts $last }
       set last $line
       flush stdout
@@ -208,8 +267,15 @@ proc ::model::run_jobs {} {
       incr failed
     }
   }
+  incr failed [tell $steps]
   puts "$passed passed, $failed failed"
   return $failed
+}
+
+proc ::model::add_counts {all} {
+  foreach name {seen called} more $all {
+    dict for {key count} $more { dict incr base::$name $key $count }
+  }
 }
 
 # Every mutant must be found; the model as it is must not be accused by the same seeds.

@@ -6,12 +6,12 @@
 # Why:     a second telling of the rules, in another language and another shape, is wrong in other
 #          places than the first one.
 #
-# To add a part of the rules: its facts to `facts`, its options to `enqueue`, what follows from a
-# birth or a move to a procedure in `on_birth` or `on_move`, and its steps to walk.tcl.
+# What tasks have beside their life is in flow.tcl. To add a part of the rules: its facts to `facts`,
+# its options to `birth`, what follows from a move to `move`, and its steps to walk.tcl.
 
 namespace eval ::ref {
   # What there is. `save` and `load` copy all of it; Tcl copies a dict when it is changed, not before.
-  variable facts {now strict tasks events errors queues notes walk last_task last_event}
+  variable facts {now strict tasks events errors queues notes asides walk last_task last_event}
   variable now 0          ;# the clock, ms
   variable strict 0
   variable tasks {}       ;# id -> {column value ...}, ids rising
@@ -19,16 +19,14 @@ namespace eval ::ref {
   variable errors {}      ;# id -> list of {attempt token worker started failed error}
   variable queues {}      ;# name -> {column value ...}
   variable notes {}       ;# id -> {state at}: finished tasks that retention knows of
+  variable asides {}      ;# {queue at id} -> 1: those that it could not remove, tried again at that time
   variable walk {}        ;# {after last}: finished before their queue had a limit
   variable last_task 0    ;# the highest id ever given
   variable last_event 0
   variable touched {}     ;# ids of tasks that the last verb wrote; not a fact
   variable born {}        ;# ids of tasks that the last verb made; not a fact
   variable acted_on 0     ;# last_insert_rowid() after tm_command; not a fact
-
-  # Called with the id after a birth, and with id, from and to after a move.
-  variable on_birth {}
-  variable on_move {note_finish}
+  variable was_duplicate 0 ;# tm_was_duplicate() after tm_enqueue; not a fact
 
   variable forever 0x7fffffffffffffff
   variable time_max 253402300799999
@@ -49,7 +47,9 @@ namespace eval ::ref {
   variable new_queue {
     paused 0 history 1 priority 0 max_attempts 20 lease_ms 60000 backoff_kind exponential
     backoff_base_ms 10000 backoff_max_ms 3600000 backoff_jitter 0.1 keep_completed_ms {}
-    keep_cancelled_ms {} keep_discarded_ms {} keep_count {}
+    keep_cancelled_ms {} keep_discarded_ms {} keep_count {} grace_ms 10000
+    max_running {} max_running_per_partition {} rate {} rate_ms {} rate_per_partition {}
+    rate_per_partition_ms {} fair 0 fifo 0
   }
 }
 
@@ -75,6 +75,13 @@ proc ::ref::load {all} {
     variable $name
     set $name $value
   }
+}
+
+# Nothing, at the time that the template of the database has.
+proc ::ref::save_empty {} {
+  variable facts
+  set start {now 1700000000000 strict 0 last_task 0 last_event 0 has_times 0}
+  lmap name $facts { expr {[dict exists $start $name] ? [dict get $start $name] : {}} }
 }
 
 proc ::ref::no {symbol} { throw [list TM $symbol] $symbol }
@@ -157,7 +164,6 @@ proc ::ref::move {id to actor keeps_worker reason args} {
   variable queues
   variable tasks
   variable finals
-  variable on_move
   set from [get $id state]
   set leased [expr {$to in {running cancelling}}]
   put $id {*}$args state $to moves [expr {[get $id moves] + 1}] moved_ms $now reason $reason \
@@ -165,7 +171,8 @@ proc ::ref::move {id to actor keeps_worker reason args} {
   if {!$leased} { put $id lease_until_ms {} }
   if {!$keeps_worker && !$leased} { put $id worker {} }
   if {[dict get $queues [get $id queue] history]} { keep_history $id $from $to $actor $reason }
-  foreach follow $on_move { $follow $id $from $to }
+  note_finish $id $to
+  flow_moved $id $from $to
 }
 
 proc ::ref::keep_history {id from to actor reason} {
@@ -180,6 +187,10 @@ proc ::ref::keep_history {id from to actor reason} {
 # Moves that a worker makes name it; so do claims. Others name nobody.
 proc ::ref::move_by_worker {id to reason args} {
   move $id $to [get $id worker] 1 $reason {*}$args
+}
+
+proc ::ref::move_by_watch {id to reason args} {
+  move $id $to {} 0 $reason {*}$args
 }
 
 proc ::ref::move_by_others {id to reason args} {
@@ -198,8 +209,38 @@ proc ::ref::need_queue {queue} {
 }
 
 proc ::ref::enqueue {queue payload {options {}}} {
-  variable now
+  variable strict
   variable queues
+  variable was_duplicate 0
+  if {[dict exists $options unique]} {
+    if {$strict && ![dict exists $queues $queue]} { no no_such_queue }
+    set unique [unique_options [dict get $options unique]]
+    set holder [holder_of [compose_key $unique $queue $payload $options]]
+    if {$holder ne {}} { return [duplicate $holder $unique $queue $payload $options] }
+  }
+  need_queue $queue
+  birth $queue $payload $options [needs_block $options] 0
+}
+
+# What the columns of a task are by these options; what is left out comes from the queue, or is NULL.
+proc ::ref::put_options {id queue options} {
+  variable queues
+  foreach column {priority max_attempts} {
+    put $id $column [option $options $column [dict get $queues $queue $column]]
+  }
+  put $id kind [option $options kind] metadata [option $options metadata]
+  put $id tags [expr {[dict exists $options tags] ? "\[[join [lmap tag [dict get $options tags] {quoted $tag}] ,]\]" : {}}]
+  put $id lease_ms [expr {[dict exists $options lease] ? [duration [dict get $options lease]] : {}}]
+  set backoff [option $options backoff]
+  put $id backoff_kind [option $backoff kind]
+  foreach key {base max} {
+    put $id backoff_${key}_ms [expr {[dict exists $backoff $key] ? [duration [dict get $backoff $key]] : {}}]
+  }
+  put $id backoff_jitter [expr {[dict exists $backoff jitter] ? double([dict get $backoff jitter]) : {}}]
+}
+
+proc ::ref::birth {queue payload options is_blocked is_inbox} {
+  variable now
   variable tasks
   variable events
   variable errors
@@ -207,42 +248,19 @@ proc ::ref::enqueue {queue payload {options {}}} {
   variable last_task
   variable acted_on
   variable born
-  variable on_birth
-  need_queue $queue
   set run_at [option $options run_at_ms [expr {$now + [duration [option $options delay 0]]}]]
-  set state [expr {$run_at > $now ? "scheduled" : "available"}]
-  set task $newborn
+  set state [expr {$is_blocked ? "blocked" : $run_at > $now ? "scheduled" : "available"}]
+  set is_held [option $options held 0]
   set id [incr last_task]
-  dict set task id $id
-  dict set task queue $queue
-  dict set task state $state
-  if {[option $options held 0]} {
-    dict set task state held
-    dict set task held_from $state
-  }
-  dict set task payload [lindex $payload 1]
-  dict set task payload_json [as_json $payload]
-  dict set task run_at_ms $run_at
-  dict set task created_ms $now
-  dict set task moved_ms $now
-  foreach column {priority max_attempts} {
-    dict set task $column [option $options $column [dict get $queues $queue $column]]
-  }
-  foreach column {kind metadata} { dict set task $column [option $options $column] }
-  if {[dict exists $options tags]} { dict set task tags \[[join [lmap tag [dict get $options tags] {quoted $tag}] ,]\] }
-  if {[dict exists $options lease]} { dict set task lease_ms [duration [dict get $options lease]] }
-  set backoff [option $options backoff]
-  dict set task backoff_kind [option $backoff kind]
-  foreach key {base max} {
-    if {[dict exists $backoff $key]} { dict set task backoff_${key}_ms [duration [dict get $backoff $key]] }
-  }
-  if {[dict exists $backoff jitter]} { dict set task backoff_jitter [expr {double([dict get $backoff jitter])}] }
-  dict set tasks $id $task
+  dict set tasks $id [dict merge $newborn [list id $id queue $queue state [expr {$is_held ? "held" : $state}] \
+    held_from [expr {$is_held ? $state : {}}] payload [lindex $payload 1] payload_json [as_json $payload] \
+    run_at_ms $run_at created_ms $now moved_ms $now flow [flow_bits $options]]]
+  put_options $id $queue $options
   dict set events $id {}
   dict set errors $id {}
-  put $id
   lappend born $id
-  foreach follow $on_birth { $follow $id $options }
+  if {[dict exists $options unique]} { take_key $id $queue $payload $options }
+  flow_born $id $options $is_inbox
   set acted_on $id
 }
 
@@ -279,7 +297,9 @@ proc ::ref::promote {queue limit} {
 proc ::ref::take_back {id reason} {
   variable counts
   dict incr counts rescued
-  if {[get $id state] eq "cancelling"} {
+  if {[stopping $id] ne {}} {
+    if {[time_out $id [stopping $id]] eq "discarded"} { dict incr counts discarded }
+  } elseif {[get $id state] eq "cancelling"} {
     dict incr counts cancelled
     move_by_others $id cancelled $reason
   } elseif {[get $id attempt] >= [get $id max_attempts]} {
@@ -308,6 +328,30 @@ proc ::ref::best {queue} {
   lindex $best 2
 }
 
+# What is due is looked for before anything else is done.
+proc ::ref::upkeep_of_claim {queue} {
+  variable has_times
+  variable settle
+  set is_due [expr {[due $queue {scheduled retryable waiting} run_at_ms 1] ne {}}]
+  set is_lapsed [expr {[due $queue {running cancelling} lease_until_ms 1] ne {}}]
+  if {$settle ne {}} { settle_round {} 256 1 }
+  if {$has_times} { times_round 256 }
+  if {$is_due} { promote $queue 256 }
+  if {$is_lapsed} { rescue $queue 256 }
+}
+
+# The next task of a queue, or the one that is wanted, if it may run.
+proc ::ref::next_of {queue wanted} {
+  variable tasks
+  if {[has_limits $queue]} {
+    set wanted [limited_next $queue $wanted]
+  } elseif {$wanted eq {}} {
+    return [best $queue]
+  }
+  if {$wanted eq {}} return
+  if {[dict exists $tasks $wanted] && [get $wanted queue] eq $queue && [get $wanted state] eq "available"} { return $wanted }
+}
+
 # Ids claimed, in the order of the claim.
 proc ::ref::claim_ids {names worker options} {
   variable queues
@@ -324,15 +368,16 @@ proc ::ref::claim_ids {names worker options} {
   foreach queue $names {
     if {[llength $claimed] >= $count} break
     if {![dict exists $queues $queue] || [dict get $queues $queue paused]} continue
-    promote $queue 256
-    rescue $queue 256
-    while {[llength $claimed] < $count} {
-      set id [best $queue]
-      if {$wanted ne {}} {
-        set is_there [expr {[dict exists $tasks $wanted] && [get $wanted queue] eq $queue && [get $wanted state] eq "available"}]
-        set id [expr {$is_there ? $wanted : {}}]
-      }
+    upkeep_of_claim $queue
+    set late 0
+    while {[llength $claimed] < $count && $late < 256} {
+      set id [next_of $queue $wanted]
       if {$id eq {}} break
+      if {[has $id times] && [is_over $id]} {
+        times_end $id
+        incr late
+        continue
+      }
       set lease [expr {[dict exists $options lease] ? [duration [dict get $options lease]] : [setting $id lease_ms]}]
       put $id worker $worker attempt [expr {[get $id attempt] + 1}] token [expr {[get $id token] + 1}] \
         lease_until_ms [expr {min($time_max, $now + $lease)}] started_ms $now progress {} note {}
@@ -394,25 +439,41 @@ proc ::ref::backoff {id} {
 }
 
 proc ::ref::fail {id token error {options {}}} {
+  need_lease $id $token
+  set stopping [stopping $id]
+  if {[get $id state] eq "cancelling" && $stopping eq {}} {
+    keep_error $id $error
+    move_by_worker $id cancelled {}
+    return cancelled
+  }
+  set reason [expr {$stopping eq "deadline" ? "deadline" : [option $options discard 0] ? "not worth retrying" : {}}]
+  fail_attempt $id $error [option $options delay] $reason 1
+}
+
+proc ::ref::keep_error {id error} {
   variable now
   variable errors
-  need_lease $id $token
-  dict lappend errors $id [list [get $id attempt] $token [get $id worker] [get $id started_ms] $now $error]
+  dict lappend errors $id [list [get $id attempt] [get $id token] [get $id worker] [get $id started_ms] $now $error]
   put $id error [first $error [get $id error]]
-  if {[get $id state] eq "cancelling"} {
-    move_by_worker $id cancelled {}
-  } elseif {[option $options discard 0]} {
-    move_by_worker $id discarded "not worth retrying"
-  } elseif {[get $id attempt] >= [get $id max_attempts]} {
-    move_by_worker $id discarded "attempts exhausted"
+}
+
+# Where there is a reason, or no attempt left, it is the last one.
+proc ::ref::fail_attempt {id error delay reason is_worker} {
+  variable now
+  keep_error $id $error
+  set who [expr {$is_worker ? "move_by_worker" : "move_by_watch"}]
+  if {$reason eq {} && [get $id attempt] >= [get $id max_attempts]} { set reason "attempts exhausted" }
+  if {$reason ne {}} {
+    $who $id discarded $reason
   } else {
-    set wait [expr {[dict exists $options delay] ? [duration [dict get $options delay]] : [backoff $id]}]
-    move_by_worker $id retryable {} run_at_ms [expr {$now + $wait}]
+    set wait [expr {$delay ne {} ? [duration $delay] : [backoff $id]}]
+    $who $id retryable {} run_at_ms [expr {$now + $wait}]
   }
   get $id state
 }
 
 proc ::ref::give_back {id to reason args} {
+  if {[stopping $id] ne {}} { return [time_out $id [stopping $id]] }
   if {[get $id state] eq "cancelling"} {
     move_by_worker $id cancelled $reason
   } else {
@@ -454,9 +515,17 @@ proc ::ref::to_cancel {id reason} {
   return 1
 }
 
-proc ::ref::to_retry {id} {
+# A finished task waits again for what it needs and has been retried too.
+proc ::ref::to_retry {id {is_many 0}} {
   variable now
+  variable finals
+  set is_final [expr {[get $id state] in $finals}]
+  if {$is_final && [has $id unique] && ![key_is_free $id $is_many]} { return 0 }
+  times_renew $id
   move_by_others $id available retried attempt 0 run_at_ms $now
+  if {$is_final && [has $id needs] && [rearm $id] > 0} {
+    move_by_others $id blocked "waits for what it needs, which was retried"
+  }
   return 1
 }
 
@@ -468,34 +537,35 @@ proc ::ref::to_hold {id} {
 proc ::ref::to_unhold {id} {
   variable now
   set to [get $id held_from]
+  if {$to eq "blocked"} { set to [expr {![has $id needs] || [rearm $id] > 0 ? "blocked" : "available"}] }
   if {$to in {scheduled retryable} && [get $id run_at_ms] <= $now} { set to available }
   if {$to eq "available" && [get $id run_at_ms] > $now} { set to scheduled }
   move_by_others $id $to unheld
   return 1
 }
 
-proc ::ref::to_reschedule {id run_at} {
-  variable now
-  set to [get $id state]
-  if {$run_at <= $now} { set to available } elseif {$to eq "available"} { set to scheduled }
-  if {$to ne [get $id state]} {
-    move_by_others $id $to rescheduled run_at_ms $run_at
-  } elseif {$run_at == [get $id run_at_ms]} {
-    return 0
-  } else {
-    put $id run_at_ms $run_at
+proc ::ref::to_reschedule {id run_at} { set_time $id $run_at rescheduled }
+
+# A task that one that is not finished needs stays: 0, or an error where there are not many.
+proc ::ref::to_delete {id {is_many 0}} {
+  if {[is_needed $id]} {
+    if {$is_many} { return 0 }
+    no wrong_state
   }
+  row_goes $id
   return 1
 }
 
-proc ::ref::to_delete {id} {
+proc ::ref::row_goes {id} {
   variable touched
+  variable finals
+  if {[get $id state] ni $finals} { place_goes $id }
+  flow_goes $id
   foreach name {tasks events errors notes} {
     variable $name
     set $name [dict remove [set $name] $id]
   }
   lappend touched $id
-  return 1
 }
 
 namespace eval ::ref {
@@ -511,6 +581,7 @@ namespace eval ::ref {
 
 proc ::ref::steer_one {verb id takes args} {
   variable steer
+  variable acted_on
   need_task $id
   need_state $id [list {*}$takes {*}[lindex [dict get $steer $verb] 1]]
   if {[get $id state] in $takes} { to_$verb $id {*}$args }
@@ -521,9 +592,29 @@ proc ::ref::takes {verb} {
   lindex [dict get $steer $verb] 0
 }
 
-proc ::ref::cancel {id {reason {}}} {
-  steer_one cancel $id [takes cancel] $reason
-  get $id state
+# {reason}, {reason options} or {options}, which is told by `children` in it.
+proc ::ref::cancel {id {reason {}} {options {}}} {
+  lassign [cancel_options $reason $options] reason children
+  if {!$children} {
+    steer_one cancel $id [takes cancel] $reason
+    if {[get $id state] eq "cancelling"} { times_cancel $id }
+    return [get $id state]
+  }
+  need_task $id
+  set state [get $id state]
+  if {$state in [takes cancel]} {
+    to_cancel $id $reason
+    set state [expr {$state eq "running" ? "cancelling" : "cancelled"}]
+  } elseif {$state eq "cancelling"} {
+    times_cancel $id
+  }
+  cancel_children $id $reason
+  return $state
+}
+
+proc ::ref::cancel_options {reason options} {
+  if {[lindex $reason 0] eq "children"} { set options $reason; set reason {} }
+  list [first $reason [option $options reason]] [option $options children 0]
 }
 
 proc ::ref::retry {id {options {}}} {
@@ -563,16 +654,21 @@ proc ::ref::asks {filter key value} {
   expr {![dict exists $filter $key] || $value in [dict get $filter $key]}
 }
 
+proc ::ref::filter_states {filter} {
+  option $filter state {scheduled blocked available running waiting retryable cancelling held cancelled discarded}
+}
+
 # Ids of the tasks that a filter asks for, completed ones only where it names them.
 proc ::ref::select_ids {filter} {
   variable tasks
-  set states [option $filter state {scheduled blocked available running waiting retryable cancelling held cancelled discarded}]
+  set states [filter_states $filter]
   set ids {}
   dict for {id task} $tasks {
     if {[dict get $task state] ni $states} continue
     if {![asks $filter ids $id]} continue
     if {![asks $filter queue [dict get $task queue]] || ![asks $filter kind [dict get $task kind]]} continue
     if {![asks $filter worker [dict get $task worker]]} continue
+    if {![asks $filter partition [flow_get $id partition]] || ![asks $filter group [flow_get $id in_group]]} continue
     if {[dict exists $filter created_before_ms] && [dict get $task created_ms] >= [dict get $filter created_before_ms]} continue
     if {[dict exists $filter finished_before_ms]} {
       set finished [dict get $task finished_ms]
@@ -597,21 +693,39 @@ proc ::ref::select {filter} {
   lrange [select_ids $filter] 0 [option $filter limit 1000000000]-1
 }
 
+# In blocks of 256, as the filter finds them then.
 proc ::ref::where {verb filter args} {
   variable acted_on
+  variable tasks
   set acted_on 0
   set takes [takes $verb]
+  set children 0
   if {$verb eq "retry" && "completed" in [option $filter state]} { lappend takes completed }
-  set left [option $filter limit 1000000000]
+  if {$verb eq "cancel"} { lassign [cancel_options {*}$args] args children; set args [list $args] }
+  if {$verb in {retry delete}} { set args 1 }
+  set states [lmap state $takes { if {$state ni [filter_states $filter]} continue; set state }]
+  set limit [option $filter limit 1000000000]
+  set last [lindex [dict keys $tasks] end]
+  set after 0
   set done 0
-  foreach id [select_ids $filter] {
-    if {$done == $left} break
-    if {[get $id state] in $takes} { incr done [to_$verb $id {*}$args] }
+  set below 0
+  while {$done < $limit} {
+    set block {}
+    foreach id [select_ids [dict replace $filter state $states]] {
+      if {$id > $after && $id <= $last && [llength $block] < min(256, $limit - $done)} { lappend block $id }
+    }
+    if {$block eq {} || $states eq {}} break
+    foreach id $block {
+      if {![dict exists $tasks $id] || [get $id state] ni $states || ![to_$verb $id {*}$args]} continue
+      incr done
+      if {$children} { incr below [cancel_children $id {*}$args] }
+    }
+    set after [lindex $block end]
   }
-  return $done
+  expr {$done + $below}
 }
 
-proc ::ref::cancel_where {filter {reason {}}} { where cancel $filter $reason }
+proc ::ref::cancel_where {filter {reason {}} {options {}}} { where cancel $filter $reason $options }
 proc ::ref::retry_where {filter} { where retry $filter }
 proc ::ref::hold_where {filter} { where hold $filter }
 proc ::ref::unhold_where {filter} { where unhold $filter }
@@ -637,15 +751,28 @@ proc ::ref::round {limit} {
   variable queues
   variable counts
   variable acted_on
+  variable has_times
+  variable settle
   set left $limit
+  if {$settle ne {}} { incr left -[settle_round {} $left 1] }
+  if {$has_times && $left > 0} {
+    set n [times_round $left]
+    dict incr counts expired $n
+    incr left -$n
+  }
   foreach queue [lsort [dict keys $queues]] {
+    if {$left <= 0} break
     set n [promote $queue $left]
     dict incr counts promoted $n
     incr left -$n
     if {$left > 0} { incr left -[rescue $queue $left] }
-    if {$left <= 0} break
   }
-  if {$left > 0} { dict incr counts pruned [prune_round {} $left] }
+  if {$left > 0} {
+    foreach queue [lsort [dict keys $queues]] {
+      if {[has_limits $queue]} { forget_partitions $queue $left }
+    }
+    dict incr counts pruned [prune_round {} $left 0]
+  }
   set acted_on 0
 }
 
@@ -689,7 +816,7 @@ proc ::ref::is_limited {queue state} {
   expr {[dict get $queues $queue keep_count] ne {} || [dict get $queues $queue keep_${state}_ms] ne {}}
 }
 
-proc ::ref::note_finish {id from to} {
+proc ::ref::note_finish {id to} {
   variable notes
   variable finals
   variable now
@@ -738,15 +865,48 @@ proc ::ref::noted {queue state} {
   lsort -command by_numbers $found
 }
 
-proc ::ref::prune_round {only limit} {
+# Those that could not go are judged again with the others.
+proc ::ref::take_asides_back {queue until limit} {
+  variable asides
+  variable notes
+  variable tasks
+  variable finals
+  set due [lsort [lmap key [dict keys $asides] {
+    if {[lindex $key 0] ne $queue || [lindex $key 1] > $until} continue
+    set key
+  }]]
+  foreach key [lrange [lsort -integer -index 1 [lsort -integer -index 2 $due]] 0 $limit-1] {
+    set id [lindex $key 2]
+    dict unset asides $key
+    if {[dict exists $tasks $id] && [get $id state] in $finals && ![dict exists $notes $id]} {
+      dict set notes $id [list [get $id state] [get $id moved_ms]]
+    }
+  }
+}
+
+# A task that one that is not finished needs stays, and is tried again an hour later. True where it goes.
+proc ::ref::prune_one {queue id} {
+  variable notes
+  variable asides
+  variable now
+  if {[to_delete $id 1]} { return 1 }
+  dict unset notes $id
+  dict set asides [list $queue [expr {$now + 3600000}] $id] 1
+  return 0
+}
+
+proc ::ref::prune_round {only limit tries_all} {
   variable queues
   variable notes
   variable now
   variable finals
   walk_on [expr {$limit * 10}]
+  forget_keys $limit
   set left $limit
   set pruned 0
   foreach queue [expr {$only eq {} ? [lsort [dict keys $queues]] : [list $only]}] {
+    if {$left <= 0} break
+    take_asides_back $queue [expr {$tries_all ? 0x7fffffffffffffff : $now}] $left
     set keep_count [dict get $queues $queue keep_count]
     foreach state $finals {
       set keep [dict get $queues $queue keep_${state}_ms]
@@ -757,8 +917,7 @@ proc ::ref::prune_round {only limit} {
         if {$keep eq {}} {
           dict unset notes $id
         } elseif {$at <= $now - $keep} {
-          to_delete $id
-          incr pruned
+          incr pruned [prune_one $queue $id]
         } else break
         incr left -1
       }
@@ -767,8 +926,7 @@ proc ::ref::prune_round {only limit} {
     set all [noted $queue {}]
     set excess [expr {min($left, [llength $all] - $keep_count)}]
     foreach note [lrange $all 0 $excess-1] {
-      to_delete [lindex $note 1]
-      incr pruned
+      incr pruned [prune_one $queue [lindex $note 1]]
       incr left -1
     }
   }
@@ -780,7 +938,7 @@ proc ::ref::prune {{options {}}} {
   variable acted_on
   set queue [option $options queue]
   if {$queue ne {} && ![dict exists $queues $queue]} { no no_such_queue }
-  set pruned [prune_round $queue [option $options limit 1000]]
+  set pruned [prune_round $queue [option $options limit 1000] 1]
   set acted_on 0
   return "{\"pruned\":$pruned}"
 }
@@ -802,8 +960,17 @@ proc ::ref::clock_advance {duration} {
 # ---- plain SQL ---------------------------------------------------------------------------------
 
 proc ::ref::inbox {queue payload {options {}}} {
-  enqueue $queue $payload $options
-  return {}
+  need_queue $queue
+  set is_blocked [needs_block $options]
+  if {[dict exists $options unique]} {
+    set unique [unique_options [dict get $options unique]]
+    if {[holder_of [compose_key $unique $queue $payload $options]] ne {}} {
+      if {[dict get $unique on_conflict] eq "error"} { no not_unique }
+      return
+    }
+  }
+  birth $queue $payload $options $is_blocked 1
+  return
 }
 
 # UPDATE tm_task SET state = …, and further columns where they are given.
@@ -813,7 +980,7 @@ proc ::ref::by_hand {id to args} {
   variable queues
   variable moves
   variable finals
-  variable on_move
+  variable is_by_hand
   if {![dict exists $tasks $id]} return
   set from [get $id state]
   put $id {*}$args state $to
@@ -823,21 +990,26 @@ proc ::ref::by_hand {id to args} {
   if {$from eq $to} return
   if {![dict exists $moves [list $from $to]]} { no wrong_state }
   put $id state $from
+  set is_by_hand 1
   move $id $to {} 1 "by hand"
+  set is_by_hand 0
   return
 }
 
 proc ::ref::delete_by_hand {id} {
   variable tasks
   if {![dict exists $tasks $id]} return
-  if {[get $id state] in {running cancelling}} { no wrong_state }
-  to_delete $id
+  if {[get $id state] in {running cancelling} || [is_needed $id]} { no wrong_state }
+  row_goes $id
   return
 }
 
 proc ::ref::set_priority {id priority} {
   variable tasks
-  if {[dict exists $tasks $id]} { put $id priority $priority }
+  if {[dict exists $tasks $id]} {
+    put $id priority $priority
+    in_line_anew $id
+  }
   return
 }
 
@@ -853,10 +1025,14 @@ proc ::ref::set_queue {queue column value} {
 proc ::ref::drop_queue {queue} {
   variable queues
   variable tasks
+  variable limits
+  variable partitions
   if {![dict exists $queues $queue]} return
   dict for {- task} $tasks {
     if {[dict get $task queue] eq $queue} { no wrong_state }
   }
+  foreach key [partitions_of $queue] { dict unset partitions $key }
+  dict unset limits $queue
   dict unset queues $queue
   return
 }
@@ -885,11 +1061,50 @@ proc ::ref::task_json {id} {
     lappend list [format {{"attempt":%d,"token":%d,"worker":%s,"started_ms":%s,"failed_ms":%d,"error":%s}} \
       $a $t [quoted $w] [number $s] $f [quoted $e]]
   }
-  format {{"id":%d,"queue":%s,"state":%s,"kind":%s,"payload":%s,"priority":%d,"run_at_ms":%d,"attempt":%d,"max_attempts":%d,"worker":%s,"token":%d,"lease_until_ms":%s,"progress":%s,"note":%s,"result":%s,"error":%s,"reason":%s,"created_ms":%d,"started_ms":%s,"finished_ms":%s,"tags":%s,"metadata":%s,"errors":[%s]}} \
+  format {{"id":%d,"queue":%s,"state":%s,"kind":%s,"payload":%s,"priority":%d,"run_at_ms":%d,"attempt":%d,"max_attempts":%d,"worker":%s,"token":%d,"lease_until_ms":%s,"progress":%s,"note":%s,"result":%s,"error":%s,"reason":%s,"created_ms":%d,"started_ms":%s,"finished_ms":%s,"tags":%s,"metadata":%s%s,"errors":[%s]}} \
     $id [quoted $queue] [quoted $state] [quoted $kind] $payload_json $priority $run_at_ms $attempt \
     $max_attempts [quoted $worker] $token [number $lease_until_ms] [number $progress] [quoted $note] $result_json \
     [quoted $error] [quoted $reason] $created_ms [number $started_ms] [number $finished_ms] [number $tags] \
-    [number $metadata] [join $list ,]
+    [number $metadata] [place_json $id] [join $list ,]
+}
+
+# A task's place among others, where it has one.
+proc ::ref::place_json {id} {
+  variable flows
+  variable edges
+  variable waits
+  variable groups
+  variable keys
+  set json {}
+  if {[dict exists $flows $id]} {
+    dict with flows $id {}
+    foreach {key value} [list partition [quoted $partition] expires_ms [number $expires_ms] timeout_ms [number $timeout_ms] \
+        deadline_ms [number $deadline_ms] stopping [quoted $stopping] group [quoted $in_group] parent_id [number $parent_id]] {
+      append json ",\"$key\":$value"
+    }
+  }
+  set after {}
+  set words {waits met failed failed}
+  if {[dict exists $edges $id]} {
+    foreach needed [lsort -integer [dict keys [dict get $edges $id]]] {
+      lassign [dict get $edges $id $needed] on status
+      lappend after [format {{"id":%d,"on":"%s","status":"%s"}} $needed $on [lindex $words $status]]
+    }
+  }
+  if {[dict exists $waits $id]} {
+    foreach group [lsort [dict keys [dict get $waits $id]]] {
+      lassign [dict get $waits $id $group] on status
+      lassign [group_counts $group] tasks open
+      lappend after [format {{"group":"%s","on":"%s","status":"%s","sealed":%d,"tasks":%d,"open":%d}} \
+        $group $on [lindex $words $status] [dict get $groups $group is_sealed] $tasks $open]
+    }
+  }
+  if {$after ne {}} { append json ",\"after\":\[[join $after ,]\]" }
+  if {[dict exists $keys $id]} {
+    lassign [dict get $keys $id] key scope until is_held
+    append json [format {,"unique":{"key":%s,"scope":"%s","until_ms":%s,"held":%d}} [quoted $key] $scope [number $until] $is_held]
+  }
+  return $json
 }
 
 proc ::ref::history {id} {
@@ -918,6 +1133,7 @@ proc ::ref::explain {id} {
     scheduled - retryable { if {!$is_due} { lappend reasons $state } }
     completed - cancelled - discarded { lappend reasons final }
     available {}
+    blocked { lappend reasons {*}[lrepeat [expr {max(1, [unmet $id])}] blocked] }
     default { lappend reasons $state }
   }
   if {$is_paused && $state ni {running cancelling completed cancelled discarded}} { lappend reasons queue_paused }
@@ -983,9 +1199,17 @@ proc ::ref::rows {table} {
     }
     tm_finished {
       foreach id [lsort -integer [dict keys $notes]] { lappend rows $id [get $id queue] {*}[dict get $notes $id] }
+      variable asides
+      foreach key [dict keys $asides] { lappend rows [lindex $key 2] [lindex $key 0] in_use [lindex $key 1] }
+      set rows [concat {*}[lsort -integer -index 0 [lsort -index 2 [lsort -index 3 [lmap {id queue phase at} $rows { list $id $queue $phase $at }]]]]]
     }
     tm_finished_walk { set rows $walk }
-    tm_setting { set rows [list $strict $now] }
+    tm_setting {
+      variable has_times
+      set rows [list $strict $now $has_times]
+    }
+    tm_limit - tm_partition - tm_place { set rows [limit_rows $table] }
+    default { set rows [flow_rows $table] }
   }
   return $rows
 }

@@ -9,9 +9,18 @@ namespace eval ::walk {
   variable queues {a b c}
   variable target 30      ;# tasks that there should be about
   variable workers {w1 w2 w3}
+  variable features {}    ;# of this life: which options its tasks have, and the steps that go with them
+  variable feature_weights {
+    times {set_time_by_hand 1}
+    unique {was_duplicate 1}
+    needs {depend 3 inputs 0.5}
+    groups {seal 2 seal_by_hand 0.3}
+    parents {}
+    limits {set_limit 4}
+  }
   # Chances of the steps of a connection with the extension; walk::chance adds those of parts.
   variable weights {
-    enqueue 16 bulk_enqueue 1 inbox 4 claim 20 claim_rows 1 complete 9 bulk_complete 1 fail 6
+    enqueue 18 bulk_enqueue 1 inbox 2 claim 20 claim_rows 1 complete 9 bulk_complete 1 fail 6
     snooze 3 release 3 heartbeat 5 cancel 5 retry 4 hold 3 unhold 4 reschedule 4 delete 5
     cancel_where 1 retry_where 1 hold_where 1 unhold_where 2 reschedule_where 1 delete_where 1
     pause 1 resume 3 tick 3 reconcile 1 prune 2 clock_advance 8 clock_set 1
@@ -20,7 +29,7 @@ namespace eval ::walk {
     begin 8 savepoint 1 checkpoint 0.2 reopen 0.03 ddl 0.01
   }
   variable plain {
-    inbox 10 by_hand 5 run_by_hand 2 delete_by_hand 2 set_priority 2 set_queue 4 drop_queue 0.3
+    inbox 6 by_hand 5 run_by_hand 2 delete_by_hand 2 set_priority 2 set_queue 4 drop_queue 0.3
     begin 6 savepoint 1 checkpoint 0.5
   }
   # In a transaction.
@@ -32,7 +41,7 @@ namespace eval ::walk {
     release {running cancelling} heartbeat {running cancelling}
     retry {discarded cancelled retryable} hold {available scheduled retryable} unhold held
     reschedule {available scheduled retryable} delete {completed cancelled discarded}
-    cancel {available scheduled running retryable held}
+    cancel {available scheduled running retryable held} run_by_hand available
   }
   # A call, its symbol, and no fact decides about it.
   variable bad {
@@ -87,6 +96,11 @@ proc ::walk::weighted {weights} {
 proc ::walk::open_life {} {
   variable target [pick {12 25 40}]
   if {[chance 0.05]} { set target 400 }
+  variable features {}
+  variable feature_weights
+  foreach name [dict keys $feature_weights] {
+    if {[chance 0.6]} { lappend features $name }
+  }
 }
 
 # The next step; the facts that its connection sees are loaded in ::ref.
@@ -101,7 +115,9 @@ proc ::walk::next {} {
 # Who has the lock goes on, most of the time: the others are told that it is busy.
 proc ::walk::choose_connection {} {
   if {$base::holder ne {} && [chance 0.96]} { return $base::holder }
-  pick $base::names
+  # What fails is compiled anew, and on the plain connection that is all the triggers.
+  if {[chance 0.1]} { return p1 }
+  pick {e1 e2 e3}
 }
 
 proc ::walk::choose_verb {c} {
@@ -109,7 +125,14 @@ proc ::walk::choose_verb {c} {
   variable plain
   variable inside
   variable target
+  variable features
+  variable feature_weights
   set w [expr {[string match p* $c] ? $plain : $weights}]
+  foreach name $features {
+    dict for {verb weight} [dict get $feature_weights $name] {
+      if {[string match e* $c] || [string match *_by_hand $verb] || $verb eq "set_limit"} { dict set w $verb $weight }
+    }
+  }
   if {$base::is_open($c)} {
     if {[chance 0.25]} { return [weighted $inside] }
     if {![chance 0.02]} { dict unset w begin }
@@ -177,7 +200,7 @@ proc ::walk::token_arg {} { list i [expr {[chance 0.04] ? [pick {old new}] : "cu
 
 proc ::walk::queue {} {
   variable queues
-  expr {[chance [expr {$ref::strict ? 0.2 : 0.02}]] ? "new[between 1 5]" : [pick $queues]}
+  expr {[chance [expr {$ref::strict ? 0.1 : 0.02}]] ? "new[between 1 5]" : [pick $queues]}
 }
 
 proc ::walk::span {} { pick {0 1s 2s 5s 10s 1m 5 3 500ms 1m30s} }
@@ -211,19 +234,70 @@ proc ::walk::enqueue_options {queue} {
     if {[chance 0.3]} { dict set o backoff base [pick {0 1s 2s 500ms}] }
     if {[chance 0.3]} { dict set o backoff max [pick {0 5s 1h}] }
   }
+  foreach feature $walk::features {
+    if {[chance 0.35]} { set o [dict merge $o [with_$feature]] }
+  }
+  # A timeout is a failure like others.
+  if {[ref::has_any $o {timeout deadline unique}] && ![dict exists $o backoff jitter]} { dict set o backoff jitter 0 }
   return $o
 }
+
+proc ::walk::moment {} { expr {[chance 0.2] ? [list at_ms [time]] : [span]} }
+
+proc ::walk::with_times {} {
+  set o {}
+  if {[chance 0.4]} { dict set o expires [moment] }
+  if {[chance 0.4]} { dict set o timeout [pick {1s 5s 10s 1ms 3}] }
+  if {[chance 0.4]} { dict set o deadline [moment] }
+  return $o
+}
+
+proc ::walk::with_unique {} {
+  set key k[between 1 4]
+  if {[chance 0.4]} { return [list unique $key] }
+  set unique {}
+  if {[chance 0.7]} { dict set unique key $key }
+  if {[chance 0.5] || $unique eq {}} { dict set unique fields [pick {queue {queue kind} payload {queue payload} {kind partition}}] }
+  if {[chance 0.3]} { dict set unique scope [pick {incomplete queued all}] }
+  if {[chance 0.2]} { dict set unique period [pick {5s 10s 1m}] }
+  dict set unique on_conflict [pick {ignore ignore error replace replace reschedule}]
+  list unique $unique
+}
+
+proc ::walk::group {} { return g[between 1 4] }
+
+proc ::walk::one_need {} {
+  if {"groups" in $walk::features && [chance 0.2]} { return [list group [group] {*}[pick {{} {} completed final}]] }
+  list [task_in {available scheduled blocked running retryable held}] {*}[pick {{} {} {} completed final}]
+}
+
+proc ::walk::with_needs {} {
+  set after {}
+  for {set i [pick {1 1 1 2 3}]} {$i > 0} {incr i -1} { lappend after [one_need] }
+  set o [list after $after]
+  if {[chance 0.5]} { dict set o on_failure [pick {cancel ignore hold}] }
+  return $o
+}
+
+# Two that may be wrong at once would be told by the one that SQLite asks first.
+proc ::walk::with_groups {} { list group [group] }
+
+proc ::walk::with_parents {} { list parent [task_in {available scheduled running completed blocked}] }
+
+proc ::walk::with_limits {} { list partition [pick {p1 p2 p3}] }
 
 proc ::walk::filter {} {
   variable queues
   variable workers
   set f {}
   if {[chance 0.4]} { dict set f queue [pick {a b c {a b} new1}] }
-  if {[chance 0.4]} { dict set f state [pick {available scheduled running held cancelled completed discarded retryable {completed discarded cancelled} {available scheduled}}] }
+  if {[chance 0.4]} { dict set f state [pick {available scheduled running held blocked cancelled completed discarded retryable {completed discarded cancelled} {available scheduled}}] }
   if {[chance 0.1]} { dict set f kind [pick {k1 {k1 k2}}] }
   if {[chance 0.1]} { dict set f worker [pick $workers] }
   if {[chance 0.1]} { dict set f created_before_ms [time] }
   if {[chance 0.1]} { dict set f finished_before_ms [time] }
+  if {"groups" in $walk::features && [chance 0.1]} { dict set f group [pick {g1 g2 {g1 g3}}] }
+  if {"limits" in $walk::features && [chance 0.1]} { dict set f partition [pick {p1 {p1 p2}}] }
   if {[chance 0.1]} { dict set f tags [pick {x {x y}}] }
   if {[chance 0.1]} { dict set f payload [list \$.n [between 1 3]] }
   if {[chance 0.2]} {
@@ -247,11 +321,13 @@ proc ::walk::when {} {
 # A state to write by hand: most of the time one that the graph allows.
 proc ::walk::state_by_hand {tag} {
   set id [base::id_of [string range $tag 1 end]]
-  if {[chance 0.15] || ![dict exists $ref::tasks $id]} {
-    return [pick {available scheduled held cancelled completed discarded blocked waiting retryable running cancelling}]
+  if {[chance 0.06] || ![dict exists $ref::tasks $id]} {
+    return [pick {available scheduled held cancelled completed discarded blocked running cancelling}]
   }
   set legal {}
+  set refused [expr {[ref::unmet $id] > 0 ? {retryable waiting} : {}}]
   dict for {move -} $ref::moves {
+    if {[lindex $move 1] in $refused} continue
     if {[lindex $move 0] eq [ref::get $id state] && [lindex $move 1] ne "running"} { lappend legal [lindex $move 1] }
   }
   pick $legal
@@ -266,7 +342,11 @@ proc ::walk::arguments_of {verb skin} {
     enqueue - inbox {
       set queue [queue]
       set options [enqueue_options $queue]
-      # A backoff without a jitter is all that is left where the queue is to be made.
+      if {[dict exists $options group]} { dict unset options parent }
+      # What changes a task that is there is left to tm_enqueue.
+      if {$verb eq "inbox" && [dict exists $options unique on_conflict] && [dict get $options unique on_conflict] in {replace reschedule}} {
+        dict set options unique on_conflict ignore
+      }
       list [list q $queue] [value] [list o $options]
     }
     bulk_enqueue {
@@ -303,8 +383,9 @@ proc ::walk::arguments_of {verb skin} {
       list [id_arg {running cancelling}] [token_arg] [list o $o]
     }
     cancel {
-      set all [list [id_arg {available scheduled running retryable held}]]
+      set all [list [id_arg [expr {[chance 0.1] ? "cancelling" : {available scheduled running retryable held blocked}}]]]
       if {[chance 0.5]} { lappend all {t {not needed}} }
+      if {[chance 0.15]} { lappend all [list o [list children [pick {0 1 1}]]] }
       return $all
     }
     retry {
@@ -317,8 +398,14 @@ proc ::walk::arguments_of {verb skin} {
     reschedule { list [id_arg {available scheduled retryable}] [when] }
     delete { list [id_arg {completed cancelled discarded}] }
     reschedule_where { list [list f [filter]] [when] }
-    cancel_where - retry_where - hold_where - unhold_where - delete_where - select { list [list f [filter]] }
-    pause - resume { list [list q [queue]] }
+    cancel_where {
+      set all [list [list f [filter]]]
+      if {[chance 0.3]} { lappend all {t cleared} }
+      if {[chance 0.3]} { lappend all [list o [list children 1]] }
+      return $all
+    }
+    retry_where - hold_where - unhold_where - delete_where - select { list [list f [filter]] }
+    pause - resume { list [list q [expr {[chance 0.1] ? [queue] : [pick [dict keys [dict merge {a {}} $ref::queues]]]}]] }
     tick { expr {[chance 0.7] ? {} : [list [list o [list limit [between 1 5]]]]} }
     reconcile { expr {[chance 0.5] ? {} : [list [list t [pick $workers]]]} }
     prune {
@@ -334,14 +421,14 @@ proc ::walk::arguments_of {verb skin} {
       list $id [list t [state_by_hand [lindex $id 1]]]
     }
     run_by_hand { list [id_arg available] }
-    delete_by_hand { list [id_arg {cancelled completed discarded available running}] }
+    delete_by_hand { list [id_arg [expr {[chance 0.1] ? "running" : {cancelled completed discarded available}}]] }
     set_priority { list [id_arg {available scheduled}] [list i [between -2 3]] }
     set_queue {
-      set column [pick {backoff_jitter backoff_jitter history priority max_attempts lease_ms backoff_kind backoff_base_ms backoff_max_ms keep_completed_ms keep_cancelled_ms keep_discarded_ms keep_count}]
+      set column [pick {backoff_jitter backoff_jitter history priority max_attempts lease_ms backoff_kind backoff_base_ms backoff_max_ms keep_completed_ms keep_cancelled_ms keep_discarded_ms keep_count grace_ms}]
       set value [pick [dict get {
         backoff_jitter 0.0 history {0 1 1} priority {0 1 -1} max_attempts {1 2 20} lease_ms {1 5000 60000}
         backoff_kind {fixed linear exponential} backoff_base_ms {0 1000 3000} backoff_max_ms {5000 3600000}
-        keep_completed_ms {0 5000 60000 {}} keep_cancelled_ms {0 5000 {}} keep_discarded_ms {0 5000 {}} keep_count {0 1 3 {}}
+        keep_completed_ms {0 5000 60000 {}} keep_cancelled_ms {0 5000 {}} keep_discarded_ms {0 5000 {}} keep_count {0 1 3 {}} grace_ms {0 1000 10000}
       } $column]]
       list [list s [queue]] [list s $column] [list s $value]
     }
@@ -351,6 +438,32 @@ proc ::walk::arguments_of {verb skin} {
       set at [expr {2 * int(rand() * [llength $bad] / 2)}]
       list [list s [lindex $bad $at+1]] [list s [lindex $bad $at]]
     }
+    depend {
+      set all [list [id_arg {available scheduled blocked held}] [id_arg {available running completed blocked discarded}]]
+      if {[chance 0.3]} { lappend all [list o [list on [pick {completed final}]]] }
+      return $all
+    }
+    set_limit {
+      set pairs [switch [between 1 6] {
+        1 { list max_running [pick {{} 1 2 3}] }
+        2 { list max_running_per_partition [pick {{} 1 2}] }
+        3 { pick {{rate {} rate_ms {}} {rate 1 rate_ms 5000} {rate 3 rate_ms 10000} {rate 2 rate_ms 1000}} }
+        4 { pick {{rate_per_partition {} rate_per_partition_ms {}} {rate_per_partition 1 rate_per_partition_ms 5000} {rate_per_partition 2 rate_per_partition_ms 7000}} }
+        5 { list fair [between 0 1] }
+        6 { list fifo [between 0 1] }
+      }]
+      list [list s [queue]] [list s $pairs]
+    }
+    seal { list [list t [group]] }
+    seal_by_hand { list [list t [group]] }
+    set_time_by_hand {
+      set flows [dict keys $ref::flows]
+      set id [expr {$flows eq {} ? "#0" : [tag [pick $flows]]}]
+      set column [pick {expires_ms deadline_ms timeout_ms}]
+      list [list i $id] [list s $column] [list i [expr {$column eq "timeout_ms" ? [pick {1000 5000 20000}] : [time]}]]
+    }
+    was_duplicate { return {} }
+    inputs { list [list i [task_in {blocked available completed}]] }
     get_json - history - explain { list [list i [task_in $ref::finals]] }
     begin { pick {IMMEDIATE IMMEDIATE DEFERRED} }
     savepoint - rollback_to - forget { pick {s1 s2 s1 s3} }
