@@ -105,6 +105,7 @@ void tm_group_count_end(TmRun *run, sqlite3_int64 task_id, const TmGroupCount *c
 
 void tm_group_exit_begin(TmRun *run, const TmTask *task, TmGroupExit *leaving) {
   leaving->is_in_group = (task->flow & TM_FLOW_GROUP) && !tm_run_failed(run);
+  leaving->is_last = false;
   if (!leaving->is_in_group) return;
   GroupRow row = group_of_task(run, task->id, &leaving->name);
   leaving->removed = row.removed;
