@@ -22,23 +22,27 @@ proc inputs {kind target} {
   lsort [glob -nocomplain -directory $here/$kind/$target *]
 }
 
-# {1 text} where the process came to its end, {0 what it said last} where not.
-proc run {program fresh target files} {
+# Start it; all of them run at once.
+proc start {program fresh target files} {
   global here env
   unset -nocomplain env(FUZZ_FRESH)
   if {$fresh} { set env(FUZZ_FRESH) 1 }
-  set failure [catch {exec $program $here $target {*}$files 2>@1} text]
-  list [expr {!$failure}] $text
+  open |[list $program $here $target {*}$files 2>@1] r
 }
 
-proc replay {kind target fresh} {
-  global replay
-  set files [inputs $kind $target]
-  if {$files eq {}} return
-  lassign [run $replay $fresh $target $files] is_good text
+# {1 text} where the process came to its end, {0 what it said last} where not.
+proc finish {channel} {
+  set text [read $channel]
+  list [expr {![catch {close $channel}]}] $text
+}
+
+proc run {program fresh target files} { finish [start $program $fresh $target $files] }
+
+proc replayed {channel kind target count} {
+  lassign [finish $channel] is_good text
   set said [lrange [split $text \n] end-11 end]
-  check [expr {$is_good && [string match "*[llength $files] inputs*" $text]}] \
-    "no rule is broken by [llength $files] inputs of $target, $kind" [join $said "\n  "]
+  check [expr {$is_good && [string match "*$count inputs*" $text]}] \
+    "no rule is broken by $count inputs of $target, $kind" [join $said "\n  "]
 }
 
 proc control {program name words} {
@@ -47,10 +51,15 @@ proc control {program name words} {
   check [expr {!$is_good && [string first $words $text] >= 0}] "control: $name is noticed" [string range $text end-300 end]
 }
 
-foreach target {sql options times zone payload file} {
-  replay corpus $target 0
-  replay findings $target 1
+set started {}
+foreach {kind fresh} {corpus 0 findings 1} {
+  foreach target {sql options times zone payload file} {
+    set files [inputs $kind $target]
+    if {$files eq {}} continue
+    lappend started [list [start $replay $fresh $target $files] $kind $target [llength $files]]
+  }
 }
+foreach one $started { replayed {*}$one }
 control $replay statement "a statement was left running"
 control $replay open-statement "does not close"
 control $replay transaction "a transaction was begun"
