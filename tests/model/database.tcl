@@ -40,8 +40,8 @@ namespace eval ::base {
   array set is_open {}
   array set texts {}
 
-  variable looks {get_json history explain stats select inputs was_duplicate tm_now tables}
-  variable plain {inbox by_hand run_by_hand delete_by_hand set_priority set_queue drop_queue set_strict set_time_by_hand seal_by_hand set_limit}
+  variable looks {get_json history explain stats select inputs was_duplicate cron_next tm_now tables}
+  variable plain {inbox by_hand run_by_hand delete_by_hand set_priority set_queue drop_queue set_strict set_time_by_hand seal_by_hand set_limit pause_by_hand}
   variable controls {begin commit rollback savepoint rollback_to forget checkpoint reopen ddl}
 
   # The order of the columns is that of the reference.
@@ -61,6 +61,9 @@ namespace eval ::base {
     tm_limit {SELECT queue, running, served, tat_us FROM tm_limit ORDER BY queue}
     tm_partition {SELECT queue, name, running, served, tat_us, seen_ms, head_id, phase, turn FROM tm_partition ORDER BY queue, name}
     tm_place {SELECT task_id, queue, partition, is_leased, is_open, line_key, line_ms FROM tm_place ORDER BY task_id}
+    tm_schedule {SELECT name, spec, queue, paused, next_ms, due_ms, runs, last_ms, last_task_id, waits_for_id, resumed_ms, revision, created_ms,
+      catch_up, overlap, start_ms, end_ms, max_runs FROM tm_schedule ORDER BY name}
+    tm_schedule_slot {SELECT task_id, schedule, slot_ms FROM tm_schedule_slot ORDER BY task_id}
     tm_settle {SELECT task_id FROM tm_settle ORDER BY task_id}
     tm_unique {SELECT task_id, key, scope, until_ms, is_held, is_orphan FROM tm_unique ORDER BY task_id}
   }
@@ -391,12 +394,14 @@ proc ::base::run_other {c verb arguments} {
       set sql {SELECT id FROM tm_select(CAST($a1 AS TEXT))}
     }
     tm_now { set sql {SELECT tm_now()} }
+    cron_next { set sql {SELECT tm_cron_next(CAST($a1 AS TEXT), CAST($a2 AS INTEGER))} }
     inputs { set sql {SELECT tm_inputs(CAST($a1 AS INTEGER))} }
     was_duplicate { set sql {SELECT tm_was_duplicate()} }
     set_time_by_hand {
       lassign $values id column value
       set sql "UPDATE tm_flow SET $column = CAST(\$a3 AS INTEGER) WHERE task_id = CAST(\$a1 AS INTEGER)"
     }
+    pause_by_hand { set sql {UPDATE tm_schedule SET paused = CAST($a2 AS INTEGER) WHERE name = CAST($a1 AS TEXT)} }
     seal_by_hand { set sql {UPDATE tm_group SET is_sealed = 1 WHERE name = CAST($a1 AS TEXT)} }
     by_hand { set sql {UPDATE tm_task SET state = CAST($a2 AS TEXT) WHERE id = CAST($a1 AS INTEGER)} }
     run_by_hand { set sql {UPDATE tm_task SET state = 'running', worker = 'hand', token = token + 1, attempt = attempt + 1, lease_until_ms = (SELECT clock_ms FROM tm_setting) + 5000 WHERE id = CAST($a1 AS INTEGER)} }
@@ -609,7 +614,7 @@ proc ::base::step {number step} {
 proc ::base::look {c verb arguments} {
   variable is_open
   variable mode
-  if {$is_open($c) && $mode($c) eq "none" && $verb ne "was_duplicate"} { begin_read $c }
+  if {$is_open($c) && $mode($c) eq "none" && $verb ni {was_duplicate cron_next}} { begin_read $c }
   if {$verb eq "explain" && [is_limited_task [lindex $arguments 0 1]]} {
     # Which limit keeps it is not what the model tells.
     $c eval {SELECT 1 FROM tm_setting}
@@ -706,6 +711,7 @@ proc ::base::call_reference {verb values} {
       return {}
     }
     enqueue - inbox { ref::$verb [lindex $values 0 0] {*}[lrange $values 1 end] }
+    schedule { ref::schedule {*}[lrange $values 0 1] [lindex $values 2 0] {*}[lrange $values 3 end] }
     pause - resume { ref::$verb [lindex $values 0 0] }
     default { ref::$verb {*}$values }
   }

@@ -23,7 +23,7 @@ package require sqlite3
 
 set here [file dirname [file normalize [info script]]]
 set root [file dirname [file dirname $here]]
-foreach part {reference flow limits database walk mutants} { source $here/$part.tcl }
+foreach part {reference flow limits schedule database walk mutants} { source $here/$part.tcl }
 
 namespace eval ::model {
   variable steps 100000
@@ -157,11 +157,6 @@ namespace eval ::model {
     repair {its invariants are looked at after every life: repair.test}
     wait {holds the only process: wait.test, race/}
     clock_clear {the clock of a life is frozen: clock.test}
-    schedule {not in the model yet: schedule.test}
-    unschedule {not in the model yet: schedule.test}
-    pause_schedule {not in the model yet: schedule.test}
-    resume_schedule {not in the model yet: schedule.test}
-    cron_next {not in the model yet: cron.test}
   }
   # Steps by another name than their verb's.
   variable by_step {get get_json now tm_now}

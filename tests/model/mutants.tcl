@@ -76,6 +76,13 @@ namespace eval ::mutants {
     a_new_partition_comes_last {place_changes {- 1000} {}}
     hands_start_what_is_full {need_leave {no wrong_state} {list}}
     a_new_limit_counts_nothing {set_limit {{ count_anew $queue }} {{ list }}}
+    pauses_are_caught_up {slots_due {$slot <= [dict get $row resumed]} 0}
+    catching_up_is_always_whole {slots_due {[dict get $row catch_up] eq "all" ? 1000 : 1} 1000}
+    slots_overlap {fire_one {[dict get $row overlap] eq "allow"} 1}
+    skipped_slots_wait {fire_one {$is_queue ? $slot : [next_slot $row $now]} {$slot}}
+    schedules_run_for_ever {fire_one {[dict get $row max_runs] ne {} && } {0 && }}
+    a_schedule_made_again_starts_anew {next_again {expr {$first eq {} || $next < $first ? $next : $first}} {return $first}}
+    claims_fire_nothing {upkeep_of_claim {fire $queue 256} {list}}
     deleted_members_are_not_counted {flow_goes {incr gone_$state} {list}}
     retention_forgets_the_oldest_first {prune_round {[lrange $all 0 $excess-1]} {[lrange $all end-[expr {$excess - 1}] end]}}
     retention_keeps_a_moment_longer {prune_round {$at <= $now - $keep} {$at < $now - $keep}}

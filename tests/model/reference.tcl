@@ -334,8 +334,10 @@ proc ::ref::upkeep_of_claim {queue} {
   variable settle
   set is_due [expr {[due $queue {scheduled retryable waiting} run_at_ms 1] ne {}}]
   set is_lapsed [expr {[due $queue {running cancelling} lease_until_ms 1] ne {}}]
+  set is_firing [is_firing $queue]
   if {$settle ne {}} { settle_round {} 256 1 }
   if {$has_times} { times_round 256 }
+  if {$is_firing} { fire $queue 256 }
   if {$is_due} { promote $queue 256 }
   if {$is_lapsed} { rescue $queue 256 }
 }
@@ -359,7 +361,7 @@ proc ::ref::claim_ids {names worker options} {
   variable now
   variable time_max
   variable acted_on
-  variable counts {rescued 0 discarded 0 cancelled 0}
+  variable counts {rescued 0 discarded 0 cancelled 0 fired 0}
   set acted_on 0
   set wanted [option $options id]
   set count [option $options count 1]
@@ -762,6 +764,8 @@ proc ::ref::round {limit} {
   }
   foreach queue [lsort [dict keys $queues]] {
     if {$left <= 0} break
+    incr left -[fire $queue $left]
+    if {$left <= 0} continue
     set n [promote $queue $left]
     dict incr counts promoted $n
     incr left -$n
@@ -1027,9 +1031,13 @@ proc ::ref::drop_queue {queue} {
   variable tasks
   variable limits
   variable partitions
+  variable schedules
   if {![dict exists $queues $queue]} return
   dict for {- task} $tasks {
     if {[dict get $task queue] eq $queue} { no wrong_state }
+  }
+  foreach name [dict keys $schedules] {
+    if {[plan $name queue] eq $queue} { no wrong_state }
   }
   foreach key [partitions_of $queue] { dict unset partitions $key }
   dict unset limits $queue
@@ -1075,7 +1083,11 @@ proc ::ref::place_json {id} {
   variable waits
   variable groups
   variable keys
+  variable slots
   set json {}
+  if {[dict exists $slots $id]} {
+    append json [format {,"schedule":"%s","slot_ms":%d} {*}[dict get $slots $id]]
+  }
   if {[dict exists $flows $id]} {
     dict with flows $id {}
     foreach {key value} [list partition [quoted $partition] expires_ms [number $expires_ms] timeout_ms [number $timeout_ms] \
@@ -1208,6 +1220,7 @@ proc ::ref::rows {table} {
       variable has_times
       set rows [list $strict $now $has_times]
     }
+    tm_schedule - tm_schedule_slot { set rows [schedule_rows $table] }
     tm_limit - tm_partition - tm_place { set rows [limit_rows $table] }
     default { set rows [flow_rows $table] }
   }

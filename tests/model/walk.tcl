@@ -17,6 +17,7 @@ namespace eval ::walk {
     groups {seal 2 seal_by_hand 0.3}
     parents {}
     limits {set_limit 4}
+    schedules {schedule 2 unschedule 0.4 pause_schedule 0.5 resume_schedule 0.8 pause_by_hand 0.8 cron_next 0.3}
   }
   # Chances of the steps of a connection with the extension; walk::chance adds those of parts.
   variable weights {
@@ -71,7 +72,11 @@ namespace eval ::walk {
 
 # ---- chance ------------------------------------------------------------------------------------
 
-proc ::walk::seed {number} { expr {srand($number)} }
+# Small seeds, as they are, begin with small numbers.
+proc ::walk::seed {number} {
+  expr {srand((($number + 1) * 48271 * 69621) % 2147483647)}
+  for {set i 0} {$i < 10} {incr i} { expr {rand()} }
+}
 
 proc ::walk::pick {list} { lindex $list [expr {int(rand() * [llength $list])}] }
 
@@ -284,6 +289,25 @@ proc ::walk::with_groups {} { list group [group] }
 
 proc ::walk::with_parents {} { list parent [task_in {available scheduled running completed blocked}] }
 
+# The tasks of a schedule are no others.
+proc ::walk::with_schedules {} { return {} }
+
+proc ::walk::schedule {} { return s[between 1 4] }
+
+proc ::walk::schedule_options {queue} {
+  set o [dict remove [enqueue_options $queue] run_at_ms unique after on_failure group parent]
+  foreach key {expires deadline} {
+    if {[dict exists $o $key] && [llength [dict get $o $key]] == 2} { dict unset o $key }
+  }
+  dict set o backoff jitter 0
+  if {[chance 0.5]} { dict set o catch_up [pick {none one all all}] }
+  if {[chance 0.5]} { dict set o overlap [pick {allow skip queue queue}] }
+  if {[chance 0.2]} { dict set o start_ms [time] }
+  if {[chance 0.15]} { dict set o end_ms [expr {[ref::option $o start_ms $ref::now] + 1000 * [between 0 200]}] }
+  if {[chance 0.2]} { dict set o max_runs [between 1 6] }
+  return $o
+}
+
 proc ::walk::with_limits {} { list partition [pick {p1 p2 p3}] }
 
 proc ::walk::filter {} {
@@ -454,6 +478,13 @@ proc ::walk::arguments_of {verb skin} {
       }]
       list [list s [queue]] [list s $pairs]
     }
+    schedule {
+      set queue [queue]
+      list [list t [schedule]] [list t [pick [dict keys $ref::specs]]] [list q $queue] [value] [list o [schedule_options $queue]]
+    }
+    unschedule - pause_schedule - resume_schedule { list [list t [schedule]] }
+    pause_by_hand { list [list t [schedule]] [list i [pick {0 0 1}]] }
+    cron_next { list [list t [pick [dict keys $ref::specs]]] [list i [time]] }
     seal { list [list t [group]] }
     seal_by_hand { list [list t [group]] }
     set_time_by_hand {
