@@ -1,17 +1,19 @@
 # fault.tcl - a fault at each allocation, each read and write, each lock: all of a call, or nothing.
 #
-#   tclsh tests/fault/fault.tcl ?--gap N? ?--contexts N? ?--seed N? ?--only PATTERN? ?--kind PATTERN? ?--journal J? ?--at N? ?-v?
+#   tclsh tests/fault/fault.tcl ?--gap N? ?--contexts N? ?--seed N? ?--form F? ?--warm 1?
+#     ?--only PATTERNS? ?--kind PATTERN? ?--journal J? ?--at N? ?-v?
 #
 # Runs inside SQLite's own harness (tools/testfixture), a job a processor: one half of the jobs with
 # the .so loaded, the other with the extension linked in. A walk is one call in one context under
 # one kind of fault: the first fault, the second, and on until the call does not reach it. With
 # --gap 2 a fault is about twice as far as the one before it; 1 is every one. --contexts N takes
 # one of N contexts of the calls, each job its own. --seed chooses the faults between the gaps, and which contexts.
-# --only, --kind, --journal and --at N repeat one.
+# --form loaded or linked is one form alone; with --warm the connection has read the schema before. --only,
+# --kind, --journal and --at N repeat one; --only takes several patterns, in one word.
 
 set here [file dirname [file normalize [info script]]]
 set root [file dirname [file dirname $here]]
-array set option {gap 1 contexts 1 seed 1 only * kind * journal * at 0 job {}}
+array set option {gap 1 contexts 1 seed 1 form both warm 0 only * kind * journal * at 0 job {}}
 set is_verbose 0
 while {$argv ne {}} {
   set argv [lassign $argv word]
@@ -24,7 +26,7 @@ while {$argv ne {}} {
   } elseif {[string match --* $word] && [info exists option($name)] && $argv ne {}} {
     set argv [lassign $argv option($name)]
   } else {
-    puts stderr "usage: tclsh tests/fault/fault.tcl ?--gap N? ?--contexts N? ?--seed N? ?--only PATTERN? ?--kind PATTERN? ?--journal J? ?--at N? ?-v?"
+    puts stderr "usage: tclsh tests/fault/fault.tcl ?--gap N? ?--contexts N? ?--seed N? ?--form F? ?--warm 1? ?--only PATTERNS? ?--kind PATTERN? ?--journal J? ?--at N? ?-v?"
     exit 2
   }
 }
@@ -33,9 +35,11 @@ if {$option(job) eq {}} {
   source $root/tests/harness/fixture.tcl
   puts "seed $option(seed)"
   set words {}
-  foreach name {gap contexts seed only kind journal at} { lappend words --$name $option($name) }
+  foreach name {gap contexts seed form warm only kind journal at} { lappend words --$name $option($name) }
   if {$is_verbose} { lappend words -v }
-  set programs [list [exec $root/tools/testfixture 2>@stderr] [exec $root/tools/testfixture static 2>@stderr]]
+  set programs {}
+  if {$option(form) ne "linked"} { lappend programs [exec $root/tools/testfixture 2>@stderr] }
+  if {$option(form) ne "loaded"} { lappend programs [exec $root/tools/testfixture static 2>@stderr] }
   # Both forms, whatever the number of processors.
   set jobs [expr {2 * (([::fixture::processors] + 1) / 2)}]
   ::fixture::report [::fixture::run_jobs $programs $here/fault.tcl $words $jobs [expr {$is_verbose ? {} : {^(FAILED|  )}}]]
@@ -45,7 +49,8 @@ if {$option(job) eq {}} {
 
 set folder [file normalize $env(TM_FOLDER)]
 lassign $option(job) job jobs
-set is_static [expr {$job % 2}]
+set forms [expr {$option(form) eq "both" ? 2 : 1}]
+set is_static [expr {$forms == 2 ? $job % 2 : $option(form) eq "linked"}]
 set honest_so [expr {$is_static ? {} : [file normalize [expr {[info exists env(TM_SO)] ? $env(TM_SO) : "$root/build/tm.so"}]]}]
 set so $honest_so
 cd $folder
@@ -54,12 +59,20 @@ source $testdir/tester.tcl
 catch {db close}
 foreach file {harness/fixture.tcl fault/calls.tcl fault/inject.tcl fault/control.tcl} { source $root/tests/$file }
 
+proc is_wanted {name} {
+  foreach pattern $::option(only) {
+    if {[string match $pattern $name]} { return 1 }
+  }
+  return 0
+}
+
 proc run_job {job jobs} {
   global option
   set ::inject::counts [dict create passed 0 failed 0]
   set ::inject::invariants [::fixture::invariants]
   set ::inject::gap $option(gap)
   set ::inject::seed $option(seed)
+  set ::inject::is_warm $option(warm)
   # The library stays in the process: it need not be read anew for each fault.
   sqlite3 kept :memory:
   ::calls::extend kept
@@ -68,9 +81,9 @@ proc run_job {job jobs} {
   foreach subject $::calls::subjects {
     incr i
     set name [dict get $subject name]
-    if {![string match $option(only) $name]} continue
-    # A job of each form takes all; with --contexts each takes others.
-    if {($i / 2) % ($jobs / 2) != $job / 2 && $jobs > 2} continue
+    if {![is_wanted $name]} continue
+    # The jobs of a form take all; with --contexts each takes others.
+    if {$i % ($jobs / $::forms) != $job / $::forms} continue
     if {$option(only) eq "*" && ($i * 7 + $job + $option(seed)) % $option(contexts)} continue
     foreach kind $::inject::kinds {
       foreach journal {wal delete} {

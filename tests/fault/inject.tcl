@@ -15,6 +15,7 @@ namespace eval ::inject {
   }
   variable gap 1          ;# the number of a fault is that many times the one before
   variable seed 1
+  variable is_warm 0      ;# the schema was read before: more of the faults meet the call itself
   variable limit 5000000  ;# a call that takes more faults than that does not end
   variable counts {}      ;# what is told to the one who started the job
   variable invariants {}
@@ -57,6 +58,7 @@ proc ::inject::connect {subject} {
   sqlite3_db_config_lookaside db 0 0 0
   if {[dict get $subject is_direct]} return
   ::calls::extend db
+  if {$::inject::is_warm} { db eval {SELECT count(*) FROM sqlite_schema} }
   if {[dict get $subject fire] ne {}} { db eval [dict get $subject fire] }
   db eval [dict get $subject begin]
 }
