@@ -2632,7 +2632,7 @@ CREATE TRIGGER main.tm_task_that_may_run_waits_for_no_group
 INSTEAD OF INSERT ON tm_task_moved
 WHEN NEW.flow & 2
   AND NEW.from_state IS NOT NULL
-  AND (NEW.to_state = 'available' OR NEW.to_state = 'scheduled')
+  AND (NEW.to_state = 'available' OR NEW.to_state = 'scheduled' OR NEW.to_state = 'retryable' OR NEW.to_state = 'waiting')
   AND EXISTS (SELECT 1 FROM tm_flow WHERE task_id = NEW.id AND unmet > 0)
 BEGIN
   UPDATE tm_group_wait SET status = 3 WHERE task_id = NEW.id AND status = 0;
@@ -2642,7 +2642,7 @@ CREATE TRIGGER main.tm_task_that_may_run_waits_for_nothing
 INSTEAD OF INSERT ON tm_task_moved
 WHEN NEW.flow & 2
   AND NEW.from_state IS NOT NULL
-  AND (NEW.to_state = 'available' OR NEW.to_state = 'scheduled')
+  AND (NEW.to_state = 'available' OR NEW.to_state = 'scheduled' OR NEW.to_state = 'retryable' OR NEW.to_state = 'waiting')
   AND EXISTS (SELECT 1 FROM tm_flow WHERE task_id = NEW.id AND unmet > 0)
 BEGIN
   UPDATE tm_dependency SET status = 2 WHERE task_id = NEW.id AND status = 0;

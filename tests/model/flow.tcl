@@ -471,7 +471,7 @@ proc ::ref::needs_moved {id to} {
   variable edges
   variable waits
   if {$to eq "blocked" && [unmet $id] == 0} { no wrong_state }
-  if {$to ni {available scheduled}} return
+  if {$to ni {available scheduled retryable waiting}} return
   foreach {all failed} {edges 2 waits 3} {
     if {![dict exists [set $all] $id]} continue
     dict for {needed row} [dict get [set $all] $id] {

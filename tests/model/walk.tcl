@@ -346,12 +346,10 @@ proc ::walk::when {} {
 proc ::walk::state_by_hand {tag} {
   set id [base::id_of [string range $tag 1 end]]
   if {[chance 0.06] || ![dict exists $ref::tasks $id]} {
-    return [pick {available scheduled held cancelled completed discarded blocked running cancelling}]
+    return [pick {available scheduled held cancelled completed discarded blocked waiting retryable running cancelling}]
   }
   set legal {}
-  set refused [expr {[ref::unmet $id] > 0 ? {retryable waiting} : {}}]
   dict for {move -} $ref::moves {
-    if {[lindex $move 1] in $refused} continue
     if {[lindex $move 0] eq [ref::get $id state] && [lindex $move 1] ne "running"} { lappend legal [lindex $move 1] }
   }
   pick $legal
