@@ -278,7 +278,7 @@ proc ::sites::constraints {path part begin} {
     foreach word {CHECK UNIQUE {FOREIGN KEY}} {
       if {[string match *$word [string range $part $at $to]]} { set stop [closing $part [string first ( $part $to]] }
     }
-    if {[regexp -indices -start $stop {^.?\s*REFERENCES \w+ \(\w+\)(?:\s+ON \w+ (?:CASCADE|RESTRICT|SET NULL|NO ACTION))*} $part range]} { set stop [lindex $range 1] }
+    if {[regexp -indices -start $stop {\A.?\s*REFERENCES \w+ \(\w+\)(?:\s+ON \w+ (?:CASCADE|RESTRICT|SET NULL|NO ACTION))*} $part range]} { set stop [lindex $range 1] }
     set lead [string trimright [string range $part 0 $at-1]]
     if {[string index $lead end] eq ","} { set first [expr {[string length $lead] - 1}] }
     add $path sql-constraint [expr {$begin + $first}] [expr {$begin + $stop}] {}
