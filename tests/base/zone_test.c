@@ -241,6 +241,13 @@ static void test_file_without_changes(Tally *tally) {
             span.offset_s == 3600,
         "a zone without a change is one span");
   tm_zone_free(zone);
+  file = (Bytes){.n = 0};
+  put_still_block(&file, '2');
+  put_still_block(&file, '2');
+  file.n += sprintf((char *)file.at + file.n, "\n\n");
+  zone = read_file(&file, &error);
+  check(tally, zone != NULL && offset_at(zone, 0) == 3600, "and without a rule too");
+  tm_zone_free(zone);
 }
 
 static void test_file_versions(Tally *tally) {
