@@ -3,6 +3,8 @@ SELECT '=', 'task ' || id || ' in queue ' || replace(replace(queue, char(9), ' '
 FROM tm_task WHERE id = CAST(:id AS INTEGER);
 
 WITH task AS (SELECT * FROM tm_task WHERE id = CAST(:id AS INTEGER)),
+-- json_each() has columns id and json of its own, so what it is given comes from a column of another name.
+whole (text) AS (SELECT tm_get(id) FROM task),
 fact (place, name, value) AS (
   SELECT 1, 'state', state FROM task
   UNION ALL SELECT 2, 'kind', kind FROM task
@@ -15,8 +17,11 @@ fact (place, name, value) AS (
     || strftime('%H:%M:%S', lease_until_ms / 1000.0, 'unixepoch', 'localtime')) FROM task
   UNION ALL SELECT 8, 'progress', CAST(round(progress * 100) AS INTEGER) || '%' FROM task
   UNION ALL SELECT 9, 'finished', strftime('%Y-%m-%d %H:%M:%S', finished_ms / 1000.0, 'unixepoch', 'localtime') FROM task
-  UNION ALL SELECT 10, 'tags', (SELECT group_concat(value, ', ') FROM json_each(tm_get(id), '$.tags')) FROM task
-  UNION ALL SELECT 11, 'metadata', (SELECT value FROM json_each(tm_get(id)) WHERE key = 'metadata') FROM task
+  UNION ALL SELECT 10, 'tags', (SELECT group_concat(value, ', ') FROM json_each(text, '$.tags')) FROM whole
+  UNION ALL SELECT 10.1, 'partition', text ->> '$.partition' FROM whole
+  UNION ALL SELECT 10.2, 'group', text ->> '$.group' FROM whole
+  UNION ALL SELECT 10.3, 'parent', 'task ' || (text ->> '$.parent_id') FROM whole
+  UNION ALL SELECT 11, 'metadata', text ->> '$.metadata' FROM whole
   UNION ALL SELECT 12, 'payload', CASE typeof(payload) WHEN 'blob' THEN 'x''' || hex(substr(payload, 1, 1000)) || ''''
     ELSE substr(payload, 1, 2000) END FROM task
   UNION ALL SELECT 13, 'result', CASE typeof(result) WHEN 'blob' THEN 'x''' || hex(substr(result, 1, 1000)) || ''''
