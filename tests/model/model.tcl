@@ -23,7 +23,8 @@ package require sqlite3
 
 set here [file dirname [file normalize [info script]]]
 set root [file dirname [file dirname $here]]
-foreach part {reference flow limits schedule database walk mutants} { source $here/$part.tcl }
+foreach part [lsort [glob $here/reference/*.tcl]] { source $part }
+foreach part {database call compare walk mutants} { source $here/$part.tcl }
 
 namespace eval ::model {
   variable steps 100000

@@ -124,7 +124,6 @@ proc ::mutants::names {} {
 }
 
 proc ::mutants::apply {name} {
-  variable all
   variable builds
   if {[dict exists $builds $name]} {
     base::use_build [wrong_build $name {*}[dict get $builds $name]]

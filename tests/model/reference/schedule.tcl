@@ -158,7 +158,6 @@ proc ::ref::is_firing {queue} {
 
 # Returns the steps taken: a slot each, or one where none fired.
 proc ::ref::fire {queue limit} {
-  variable now
   variable acted_on
   set kept $acted_on
   set steps 0

@@ -339,7 +339,6 @@ proc ::ref::wake {queue} {
 proc ::ref::limited_next {queue wanted} {
   variable limits
   variable places
-  variable partitions
   forget_partitions $queue 2
   wake $queue
   set most [rule $queue max_running]
