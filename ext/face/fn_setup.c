@@ -25,9 +25,9 @@ void fn_version(TmCall *call) {
 
 /* The statements that end the savepoint. They are made before they are needed, because under an
  * interrupt nothing can be, and anew whenever a step may have made SQLite throw them away. */
-typedef enum Ending { UNDO, RELEASE, GIVE_UP, BREAKER, ENDINGS } Ending;
+typedef enum Ending { UNDO, RELEASE, BREAKER, ENDINGS } Ending;
 static const TmQuery ending_queries[ENDINGS] = {TM_Q_SAVEPOINT_UNDO, TM_Q_SAVEPOINT_RELEASE,
-                                                TM_Q_SAVEPOINT_GIVE_UP, TM_Q_SAVEPOINT_BREAK};
+                                                TM_Q_SAVEPOINT_BREAK};
 
 static void setup_prepare(void *arg, TmRun *run) {
   sqlite3_stmt **stmts = arg;
@@ -35,9 +35,6 @@ static void setup_prepare(void *arg, TmRun *run) {
     sqlite3_stmt *stmt = NULL;
     int rc =
         sqlite3_prepare_v2(run->context->db, tm_query_text[ending_queries[i]], -1, &stmt, NULL);
-    /* Its table is not there yet, or on the way to nothing no more: then the old one stays. */
-    if (rc == SQLITE_ERROR && i == BREAKER) continue;
-    if (rc == SQLITE_AUTH && i == GIVE_UP) continue;
     tm_error_sqlite(&run->error, run->context->db, rc);
     if (rc != SQLITE_OK) continue;
     sqlite3_finalize(stmts[i]);
@@ -59,11 +56,8 @@ static void setup_end_savepoint(TmRun *run, sqlite3_stmt **stmts) {
   if (!tm_run_failed(run)) return;
   bool is_undone = setup_step(run, stmts[UNDO]) && setup_step(run, stmts[RELEASE]);
   /* Under a failure that sticks neither runs, in the caller's transaction either. Then the whole
-   * of it is rolled back; autocommit again means that SQLite has done so. An interrupt ends each
-   * statement before it begins, and so the transaction of one that writes. */
-  for (int i = GIVE_UP; i <= BREAKER && !is_undone; i++) {
-    if (!sqlite3_get_autocommit(run->context->db)) setup_step(run, stmts[i]);
-  }
+   * of it is rolled back; autocommit again means that SQLite has done so. */
+  if (!is_undone && !sqlite3_get_autocommit(run->context->db)) setup_step(run, stmts[BREAKER]);
 }
 
 /* Wait for the lock, and look whether another connection has migrated in the meantime. */

@@ -1,5 +1,5 @@
 /* context.c - the connection's state, and the virtual table that ends it.
- * Owns:    `tm_keeper`, an empty eponymous table that nobody needs to query.
+ * Owns:    `tm_keeper`, an empty eponymous table that nobody needs to query, and that takes no row.
  * Promise: its disconnect finalizes every cached statement, before sqlite3_close()
  *          counts them; after that statements are made and finalized one by one.
  * Why:     a statement in a function's user data would make close() fail, and no
@@ -20,6 +20,7 @@ static int keeper_connect(sqlite3 *db, void *aux, int argc, const char *const *a
   (void)message;
   *out = NULL;
   int rc = sqlite3_declare_vtab(db, "CREATE TABLE x(unused)");
+  if (rc == SQLITE_OK) rc = sqlite3_vtab_config(db, SQLITE_VTAB_CONSTRAINT_SUPPORT, 1);
   if (rc != SQLITE_OK) return rc;
   Keeper *keeper = sqlite3_malloc64(sizeof *keeper);
   if (!keeper) return SQLITE_NOMEM;
@@ -92,6 +93,17 @@ static int keeper_rowid(sqlite3_vtab_cursor *cursor, sqlite3_int64 *rowid) {
   return SQLITE_OK;
 }
 
+/* Each row breaks a constraint, so that the conflict clause of the INSERT says what becomes of the
+ * transaction (see the query savepoint_break). */
+static int keeper_update(sqlite3_vtab *table, int argc, sqlite3_value **argv,
+                         sqlite3_int64 *rowid) {
+  (void)argc;
+  (void)argv;
+  (void)rowid;
+  table->zErrMsg = sqlite3_mprintf("tm_keeper: for the library alone [bad_argument]");
+  return SQLITE_CONSTRAINT;
+}
+
 static const sqlite3_module keeper_module = {
     .iVersion = 0,
     .xCreate = NULL, /* eponymous only */
@@ -106,6 +118,7 @@ static const sqlite3_module keeper_module = {
     .xEof = keeper_eof,
     .xColumn = keeper_column,
     .xRowid = keeper_rowid,
+    .xUpdate = keeper_update,
 };
 
 static void context_free(void *pointer) {

@@ -117,7 +117,7 @@ proc ::calls::add_looks {} {
     lappend subjects [dict create name load-$base base $base fire {} begin {} statement LOAD end {} is_direct 1 is_timeless 0]
   }
   # Going down by all versions, and up again, is not in the matrix: it takes long there.
-  foreach {name statement} {down {SELECT tm_migrate(0)} down_some {SELECT tm_migrate(9)}} {
+  foreach {name statement} {all_down {SELECT tm_migrate(0)} down_some {SELECT tm_migrate(9)}} {
     lappend subjects [dict create name migrate_$name.select base tasks fire {} begin {} statement $statement end {} is_direct 0 is_timeless 0]
   }
 }
@@ -154,6 +154,9 @@ proc ::calls::prepare {at} {
   set ::harness::scratch $at
   set ::harness::file $at/test.db
   source $root/tests/atomic/matrix.tcl
+  variable subjects
   read_matrix
   add_looks
+  set names [lmap subject $subjects { dict get $subject name }]
+  if {[llength [lsort -unique $names]] != [llength $names]} { error "two calls have one name" }
 }
