@@ -16,11 +16,14 @@ void check(Tally *tally, bool is_true, const char *sentence);
 /* A copy that ends where its memory ends, without a terminator; free() it. */
 char *exact_copy(const void *bytes, int n);
 
-/* zone_test.c; files are written beside the program, and removed. */
-void test_calendar(Tally *tally);
+/* One for each file. Those that are told the program write files beside it, and remove them. */
+void test_error(Tally *tally);
+void test_watch(Tally *tally, const char *program);
+void test_duration(Tally *tally);
+void test_suggest(Tally *tally);
+void test_json(Tally *tally);
+void test_calendar(Tally *tally); /* in zone_test.c */
 void test_zone(Tally *tally, const char *program);
-
-/* cron_test.c */
 void test_cron(Tally *tally);
 
 #endif
