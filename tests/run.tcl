@@ -14,6 +14,7 @@
 # The last line is `N passed, N failed`; the exit status is 1 where a test failed.
 
 set here [file dirname [file normalize [info script]]]
+source $here/harness/scratch.tcl
 set harness $here/harness/harness.tcl
 set options {}
 set names {}
@@ -121,17 +122,8 @@ fconfigure stdout -encoding utf-8 -buffering line
 if {$names eq {} && $share > 1} { lappend options -share $share }
 
 # One folder for whatever the tests write, so that one that was killed leaves nothing either. In
-# memory where there is plenty of it: no test is about the disk, and most wait for it.
-proc scratch_folder {} {
-  global env
-  set free 0
-  catch {regexp {(\d+)\D*$} [exec df -k --output=avail /dev/shm] free}
-  if {![info exists env(TMPDIR)] && $free > 4000000 && [file writable /dev/shm]} {
-    return [exec mktemp -d -p /dev/shm]
-  }
-  return [exec mktemp -d]
-}
-set scratch [scratch_folder]
+# memory where there is plenty of it.
+set scratch [::scratch::folder 4000000]
 set env(TMPDIR) $scratch
 set queue [chosen]
 if {$queue eq {}} {

@@ -13,6 +13,8 @@
 package require sqlite3
 set here [file dirname [file normalize [info script]]]
 set root [file dirname [file dirname $here]]
+source $root/tests/harness/named.tcl
+source $root/tests/harness/scratch.tcl
 source $here/ledger.tcl
 
 set kills 1100
@@ -45,13 +47,6 @@ proc expect_none {sentence problems} {
     incr failed
     puts "FAILED $sentence: [string range [join $problems {; }] 0 2000]"
   }
-}
-
-# A folder in memory where there is room: the death of a process takes nothing from the disk.
-proc scratch_folder {} {
-  global env
-  if {![info exists env(TMPDIR)] && [file writable /dev/shm]} { return [exec mktemp -d -p /dev/shm] }
-  return [exec mktemp -d]
 }
 
 # ---- the run -----------------------------------------------------------------------------------
@@ -91,7 +86,7 @@ proc look_at {folder} {
   set version [other onecolumn {SELECT max(version) FROM tm_migration}]
   db eval {INSERT INTO temp.other VALUES ($version)}
   set broken [::ledger::broken db $here/ledger.sql rule]
-  foreach {name -} [::ledger::named $here/ledger.sql rule] {
+  foreach {name -} [::named::queries $here/ledger.sql rule] {
     expect_none "rule $name" [expr {[dict exists $broken $name] ? [dict get $broken $name] : ""}]
   }
   look_at_other
@@ -209,7 +204,8 @@ proc control_lawless {folder seed} {
 # ---- all of it ---------------------------------------------------------------------------------
 
 puts "seed $seed"
-set folder [scratch_folder]
+# The death of a process takes nothing from the disk: memory does as well.
+set folder [::scratch::folder]
 foreach journal $journals {
   set share [expr {($kills + [llength $journals] - 1) / [llength $journals]}]
   set counts [work $folder/$journal $share [expr {double($seconds) / [llength $journals]}] $seed $journal]

@@ -14,19 +14,6 @@ proc ::ledger::read_file {path} {
   return $text
 }
 
-# Named SELECTs of a file as {name SQL name SQL …}.
-proc ::ledger::named {path kind} {
-  set all {}
-  foreach line [split [read_file $path] \n] {
-    if {[regexp "^-- $kind: (\\w+)$" $line -> name]} {
-      dict set all $name {}
-    } elseif {![string match --* $line] && $all ne {}} {
-      dict append all $name $line\n
-    }
-  }
-  return $all
-}
-
 # The tables of ledger.sql, from the files of a folder. The tables begin empty.
 proc ::ledger::load {db folder} {
   $db eval {
@@ -148,7 +135,7 @@ proc ::ledger::note_answer {db life worker seq verb a words began_us us ms} {
 # Which rules of a file were broken, as {name rows name rows …}; at most three rows of each.
 proc ::ledger::broken {db path kind {only *}} {
   set all {}
-  foreach {name text} [named $path $kind] {
+  foreach {name text} [::named::queries $path $kind] {
     if {![string match $only $name]} continue
     set rows {}
     if {[catch {

@@ -8,14 +8,8 @@
 
 set here [file dirname [file normalize [info script]]]
 lassign $argv replay torn
-set passed 0
-set failed 0
-
-proc check {is_true sentence {detail {}}} {
-  global passed failed
-  incr [expr {$is_true ? "passed" : "failed"}]
-  puts "[expr {$is_true ? "ok -" : "FAILED"}] $sentence[expr {$is_true ? {} : ": $detail"}]"
-}
+source [file dirname $here]/harness/checks.tcl
+namespace import ::checks::*
 
 proc inputs {kind target} {
   global here
@@ -69,5 +63,4 @@ control $replay byte "heap-buffer-overflow"
 control $torn torn "does not hold"
 lassign [run $replay 1 sql [list $here/controls/torn]] is_good text
 check $is_good "the input that a torn build is noticed by is harmless to ours" $text
-puts "$passed passed, $failed failed"
-exit [expr {$failed > 0}]
+report

@@ -11,12 +11,8 @@ namespace eval ::fixture {
   variable running 0
   variable last_words
 }
-
-# In memory where there is a place for it: nothing is to outlive the machine.
-proc ::fixture::scratch_folder {} {
-  if {![info exists ::env(TMPDIR)] && [file writable /dev/shm]} { return [exec mktemp -d -p /dev/shm] }
-  return [exec mktemp -d]
-}
+source $::fixture::root/tests/harness/named.tcl
+source $::fixture::root/tests/harness/scratch.tcl
 
 proc ::fixture::processors {} {
   set n 2
@@ -34,7 +30,8 @@ proc ::fixture::run_jobs {programs script words jobs shown} {
   variable last_words
   array unset last_words
   set source [exec $root/tools/testfixture source 2>@stderr]
-  set folder [scratch_folder]
+  # Nothing is to outlive the machine.
+  set folder [::scratch::folder]
   for {set i 0} {$i < $jobs} {incr i} {
     set program [lindex $programs [expr {$i % [llength $programs]}]]
     file mkdir $folder/$i
@@ -90,15 +87,5 @@ proc ::fixture::report {totals} {
 # {name SQL ...} of sql/invariants.sql: each query finds the rows that break it.
 proc ::fixture::invariants {} {
   variable root
-  set channel [open $root/sql/invariants.sql r]
-  set all {}
-  foreach line [split [read $channel] \n] {
-    if {[regexp {^-- invariant: (\w+)$} $line -> name]} {
-      dict set all $name {}
-    } elseif {![string match --* $line] && $all ne {}} {
-      dict append all $name $line\n
-    }
-  }
-  close $channel
-  return $all
+  ::named::queries $root/sql/invariants.sql invariant
 }

@@ -8,6 +8,7 @@
 
 package require Tcl 8.6
 package require sqlite3
+source [file join [file dirname [info script]] named.tcl]
 
 namespace eval ::harness {
   variable root [file dirname [file dirname [file dirname [file normalize [info script]]]]]
@@ -376,24 +377,12 @@ proc ::harness::has_newest_schema {} {
   return [expr {$version eq $newest}]
 }
 
-# invariants.sql as {name SQL name SQL …}: each SELECT must return no row.
+# sql/invariants.sql: each SELECT must return no row.
 proc ::harness::invariants {} {
   variable root
-  variable cached_invariants
-  if {[info exists cached_invariants]} { return $cached_invariants }
-  set channel [open $root/sql/invariants.sql r]
-  fconfigure $channel -encoding utf-8
-  set text [read $channel]
-  close $channel
-  set all {}
-  foreach line [split $text \n] {
-    if {[regexp {^-- invariant: (\w+)$} $line -> name]} {
-      dict set all $name {}
-    } elseif {![string match --* $line] && $all ne {}} {
-      dict append all $name $line\n
-    }
-  }
-  set cached_invariants $all
+  variable all_invariants
+  if {![info exists all_invariants]} { set all_invariants [::named::queries $root/sql/invariants.sql invariant] }
+  return $all_invariants
 }
 
 # ---- processes ---------------------------------------------------------------------------------

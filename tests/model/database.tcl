@@ -27,14 +27,11 @@ namespace eval ::base {
 
 # ---- files and connections -----------------------------------------------------------------------
 
-# A folder in memory where the machine has one: there is nothing to sync.
 proc ::base::open_folder {root} {
   variable folder
   variable so
   set so [file normalize [expr {[info exists ::env(TM_SO)] ? $::env(TM_SO) : "$root/build/tm.so"}]]
-  set above [expr {[info exists ::env(TMPDIR)] ? $::env(TMPDIR) : "/tmp"}]
-  if {![info exists ::env(TMPDIR)] && [file writable /dev/shm]} { set above /dev/shm }
-  set folder [exec mktemp -d $above/tm-model.XXXXXX]
+  set folder [::scratch::folder]
   use_build {}
 }
 

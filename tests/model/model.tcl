@@ -24,6 +24,7 @@ package require sqlite3
 set here [file dirname [file normalize [info script]]]
 set root [file dirname [file dirname $here]]
 foreach part [lsort [glob $here/reference/*.tcl]] { source $part }
+source $root/tests/harness/scratch.tcl
 foreach part {database call compare walk mutants} { source $here/$part.tcl }
 
 namespace eval ::model {

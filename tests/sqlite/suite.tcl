@@ -19,19 +19,8 @@ if {$argv ni {{} --fresh}} {
   puts stderr "usage: tclsh tests/sqlite/suite.tcl ?--fresh?"
   exit 2
 }
-set passed 0
-set failed 0
-
-proc check {is_true sentence {detail {}}} {
-  global passed failed
-  if {$is_true} {
-    incr passed
-    puts "ok - $sentence"
-  } else {
-    incr failed
-    puts "FAILED $sentence[expr {$detail eq {} ? {} : ": $detail"}]"
-  }
-}
+source [file dirname $here]/harness/checks.tcl
+namespace import ::checks::*
 
 # ---- running -------------------------------------------------------------------------------------
 
@@ -208,5 +197,4 @@ set source [prepare]
 controls
 compare
 file delete -force $folder
-puts "$passed passed, $failed failed"
-exit [expr {$failed > 0}]
+report
