@@ -176,6 +176,8 @@ proc ::inject::code_of {message} {
     if {$code ne "SQLITE_ERROR"} { return $code }
   }
   regsub {^error during initialization: } $message {} message
+  # ALTER TABLE says where it was when the interrupt came, and has the code of a faulty schema.
+  regsub {^error in (?:table|index|trigger|view) \S+: (?=interrupted$)} $message {} message
   switch -- $message {
     {} - {out of memory} { return SQLITE_NOMEM }
     {disk I/O error} { return SQLITE_IOERR }

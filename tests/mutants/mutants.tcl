@@ -14,7 +14,8 @@
 # likely to notice soon ahead of the others, until one fails or is not done in time. What none of them
 # notices meets the rest of the daily suite in a small size, and is printed with its diff where it
 # survives that too. `equivalent` names those that change nothing that anybody could see, with the reason. The
-# controls are one mutant that must be noticed, and one that changes a comment, which must not be.
+# controls, which every whole run begins with, are one mutant that must be noticed, and one that changes a
+# comment, which must not be.
 #
 # The last line is `N passed, N failed`: a mutant that survives without a reason has failed.
 
@@ -37,7 +38,8 @@ namespace eval ::mutants {
   variable left {}      ;# sites that the quick tests left alive
   variable known {}     ;# dict: name of a mutant that an earlier run saw killed -> 1
   variable reasons {}   ;# dict: name of an equivalent mutant -> the reason
-  variable wrong {}     ;# what a control said that it must not
+  variable controls 0   ;# that were tried
+  variable wrong {}     ;# what one of them said that it must not
   variable began
 }
 
@@ -84,15 +86,23 @@ proc ::mutants::read_reasons {path} {
   }
 }
 
+# A reason outlives its line: then it is told, to be taken out.
+proc ::mutants::tell_stale {sites} {
+  variable reasons
+  set names [dict create]
+  foreach site $sites { dict set names [::sites::name $site] 1 }
+  foreach name [dict keys $reasons] { if {![dict exists $names $name]} { puts "equivalent, but there no more: $name" } }
+}
+
 # ---- lanes -------------------------------------------------------------------------------------
 
 # In a coroutine: one mutant after the other, until there are enough. Those that the quick tests leave
-# alive meet all the others when it is known which they are; the controls do before.
+# alive meet all the others when it is known which they are.
 proc ::mutants::lane {tree has_controls} {
   variable busy
   variable left
-  while {[set site [next_site]] ne {}} { try_one $tree $site meet_first }
   if {$has_controls} { controls $tree }
+  while {[set site [next_site]] ne {}} { try_one $tree $site meet_first }
   while {$left ne {}} {
     set left [lassign $left site]
     try_one $tree $site meet_rest
@@ -162,8 +172,8 @@ proc ::mutants::diff {site} {
 
 # ---- the controls ------------------------------------------------------------------------------
 
-# In a coroutine. What changes nothing meets every test that a mutant could meet, so a test that fails
-# on the sources as they are is seen here.
+# In a coroutine. They meet the first tests and what there is besides test files: that each of these
+# passes without a mutant, its slow tests too, is known from the map.
 proc ::mutants::controls {tree} {
   set path ext/core/state.c
   set end [expr {[string first "*/" [::sites::cached $path]] - 1}]
@@ -175,10 +185,12 @@ proc ::mutants::controls {tree} {
 
 proc ::mutants::control {tree site is_killed} {
   variable wrong
+  variable controls
+  incr controls
   ::trial::apply $tree $site
   set what [::trial::build $tree $site]
   if {$what eq {}} { set what [::trial::meet_first $tree $site] }
-  if {$what eq {}} { set what [::trial::meet_rest $tree $site] }
+  if {$what eq {}} { set what [::trial::meet_others $tree] }
   if {($what ne {}) != $is_killed} {
     lappend wrong [expr {$is_killed ? "survives: [::sites::name $site]" : "a comment is no mutant, yet $what"}]
   }
@@ -242,7 +254,7 @@ proc ::mutants::broken {message options} {
 }
 
 proc ::mutants::report {} {
-  foreach name {tally seed wrong began kind_tally} { variable $name }
+  foreach name {tally seed controls wrong began kind_tally} { variable $name }
   puts [format {%-16s %7s %8s %10s %13s} kind killed survived equivalent {did not build}]
   foreach kind [lsort -unique $::sites::kinds] {
     set row [lmap verdict {killed survived equivalent unbuilt} { expr {[dict exists $kind_tally $kind,$verdict] ? [dict get $kind_tally $kind,$verdict] : 0} }]
@@ -253,7 +265,7 @@ proc ::mutants::report {} {
   puts [format {seed %d: %d mutants in %d s, %d killed, %d survived, %d equivalent; %d more did not build; killed %.1f %% of those that are not equivalent} \
     $seed [expr {$met + $tally(equivalent)}] [expr {[clock seconds] - $began}] $tally(killed) $tally(survived) $tally(equivalent) $tally(unbuilt) [expr {100.0 * $tally(killed) / max(1, $met)}]]
   set failed [expr {$tally(survived) + [llength $wrong]}]
-  puts "[expr {$tally(killed) + $tally(equivalent) + 2 - [llength $wrong]}] passed, $failed failed"
+  puts "[expr {$tally(killed) + $tally(equivalent) + $controls - [llength $wrong]}] passed, $failed failed"
   return [expr {$failed > 0}]
 }
 
@@ -273,6 +285,7 @@ proc ::mutants::main {root here words} {
     return 0
   }
   puts "seed $::mutants::seed, [llength $queue] places"
+  if {$::mutants::only eq {}} { tell_stale $queue }
   flush stdout
   ::trial::open_scratch
   set code 1
