@@ -88,7 +88,7 @@ proc start_next {} {
 }
 
 proc hear {channel file alarm} {
-  global passed failed skipped running is_told done queue
+  global passed failed skipped running is_told done
   while {[gets $channel line] >= 0} {
     if {[regexp {^@tally (\d+) (\d+) (\d+)$} $line -> p f s]} {
       incr passed $p

@@ -1,4 +1,4 @@
-# checks.sh - checks as sentences, for tools/check and tests/packages, which read it in.
+# checks.sh - checks as sentences, for scripts that read it in.
 #
 #   check SENTENCE COMMAND [ARG...]    one line; what the command printed below one that failed
 #   report                             the line `N passed, N failed`; status 1 where anything failed

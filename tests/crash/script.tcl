@@ -89,7 +89,6 @@ proc ::script::walk {db n length keep} {
 }
 
 proc ::script::next {db n i} {
-  variable first
   set begin {
     {INSERT INTO tm_command (verb) VALUES ('init')}
     {SELECT tm_clock_set(1700000000000)}

@@ -1,11 +1,10 @@
-/* file.c - the target `file`: a database file with bytes of it replaced, and everything called on
- * it. Owns:    the form of its inputs: a byte that chooses which third of the calls run (3: all of
+/* file.c - the target `file`: a database file with bytes replaced, and everything called on it.
+ * Owns:    the form of its inputs: a byte that chooses which third of the calls run (3: all of
  *          them, and migrations), and patches, each a place (three bytes, the lowest first, counted
  *          from the beginning of the file and round its end), a length less one (a byte, 15 at
  *          most) and as many bytes.
  * Promise: every call answers with a value or an error, and leaves nothing behind.
- * Why:     what it answers is not looked at, nor is the doctor believed: the file is none of ours.
- */
+ * Why:     what it answers is not looked at, nor is the doctor believed: it is no file of ours. */
 #include "fuzz.h"
 
 #include <stdlib.h>

@@ -85,8 +85,7 @@ void fuzz_fault(int allocation, int steps) {
   fuzz.steps_left = steps > 0 ? steps : FUZZ_STEPS_MOST / 100;
 }
 
-/* ---- the database that inputs start from ------------------------------------------------------
- */
+/* ---- the database that inputs start from ----------------------------------------------------- */
 
 static char *fuzz_read(const char *folder, const char *name) {
   char path[1024];
@@ -138,8 +137,8 @@ void fuzz_begin(const char *folder) {
   sqlite3_hard_heap_limit64(FUZZ_HEAP_BYTES);
   fuzz_fault(0, 0);
   fuzz_make_image(folder);
-  fuzz_close(
-      fuzz_open(fuzz.image, fuzz.image_size)); /* what SQLite keeps from the first connection on */
+  /* SQLite keeps some from the first connection on. */
+  fuzz_close(fuzz_open(fuzz.image, fuzz.image_size));
   fuzz.used_bytes = sqlite3_memory_used();
 }
 
@@ -148,8 +147,7 @@ const uint8_t *fuzz_image(size_t *size) {
   return fuzz.image;
 }
 
-/* ---- one connection ---------------------------------------------------------------------------
- */
+/* ---- one connection -------------------------------------------------------------------------- */
 
 /* What would leave the process, or change it: files, and limits of the whole. */
 static int fuzz_authorize(void *arg, int action, const char *one, const char *two,
@@ -210,8 +208,7 @@ void fuzz_close(sqlite3 *db) {
     fuzz_fail("memory was left", used);
 }
 
-/* ---- the connection that is used again ----------------------------------------------------------
- */
+/* ---- the connection that is used again ------------------------------------------------------- */
 
 static void fuzz_keep_input(const uint8_t *data, size_t size) {
   int i = fuzz.uses % FUZZ_USES_MOST;
@@ -280,8 +277,7 @@ void fuzz_settled(sqlite3 *db, const char *sql) {
   }
 }
 
-/* ---- running ----------------------------------------------------------------------------------
- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 static void fuzz_bind(sqlite3_stmt *stmt, int i, const FuzzValue *value) {
   switch (value->type) {

@@ -2,10 +2,11 @@
  * Owns:    the database that inputs start from, the faults, and the rules that no input may break.
  * Promise: the same input does the same in each process: the clock is frozen, the random numbers
  *          begin anew, and every input sees the same database. A connection serves 64 inputs, each
- * in a transaction that is rolled back, for reading the schema takes longer than most inputs; with
- * FUZZ_FRESH each has its own. One whose input ended the transaction serves no more. Why:     a
- * sanitizer sees bad memory. That a statement, a transaction or memory was left behind, or that a
- * rule of the schema does not hold, must be asked; then the process aborts. */
+ *          in a transaction that is rolled back, for reading the schema takes longer than most
+ *          inputs; with FUZZ_FRESH each has its own. One whose input ended the transaction serves
+ *          no more.
+ * Why:     a sanitizer sees bad memory. That a statement, a transaction or memory was left behind,
+ *          or that a rule of the schema does not hold, must be asked; then the process aborts. */
 #ifndef TM_FUZZ_H
 #define TM_FUZZ_H
 
@@ -67,9 +68,8 @@ _Noreturn void fuzz_fail(const char *what, const char *detail);
 
 /* ---- running -------------------------------------------------------------------------------- */
 
-/* What a statement failed by next: the n-th allocation (0: none) or so many steps of the
- * virtual machine (0: a bound that ends what would take for ever). Forgotten after the statement.
- */
+/* What the next statement fails by: the n-th allocation (0: none) or so many steps of the virtual
+ * machine (0: a bound that ends what would take for ever). Forgotten after the statement. */
 void fuzz_fault(int allocation, int steps);
 
 /* Prepare, bind so many values, read all rows, and look. The result code; values are not freed. */

@@ -1,6 +1,6 @@
-/* payload.c - the target `payload`: the same bytes as payload, result, error, note and as each
- * name. Promise: what is stored is what was given, byte for byte and type for type, and every JSON
- * that a verb answers is JSON. */
+/* payload.c - the target `payload`: bytes as payload, result, error, note and as each name.
+ * Promise: what is stored is what was given, byte for byte and type for type, and every JSON that a
+ *          verb answers is JSON. */
 #include "fuzz.h"
 
 #include <string.h>

@@ -15,8 +15,7 @@
  *          after x, else text. A name that is none is another verb, so that every line is a call.
  *          They run in a transaction; where that is ended (! COMMIT), the rest run without one.
  * Promise: where the SQL text wrote nothing itself, every rule of the schema holds in the end.
- * Why:     random bytes seldom are a statement; what is called out of order is where states meet.
- */
+ * Why:     random bytes seldom are a statement; calls out of order are where states meet. */
 #include "fuzz.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
-/* times.c - the targets `times` and `zone`: durations, cron specs, zone names, timestamps; zone
- * files. Promise: the times of a schedule rise, are later than what they are asked after, and
- * tm_cron gives the same as tm_cron_next asked again and again. */
+/* times.c - the targets `times` and `zone`: durations, specs, zones, timestamps; zone files.
+ * Promise: the times of a schedule rise, are later than what they are asked after, and tm_cron
+ *          gives the same as tm_cron_next asked again and again. */
 #include "fuzz.h"
 
 #include <stdlib.h>

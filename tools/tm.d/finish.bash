@@ -67,11 +67,8 @@ task_fail() {
   fi
   if [ ! -s "$folder/error" ]; then
     printf '%s' "$1" >"$folder/error"
-  elif [ -n "$ended" ]; then
-    printf '%s: %s' "$1" "$(<"$folder/error")" >"$folder/error.whole"
-    mv "$folder/error.whole" "$folder/error"
   else
-    printf '%s' "$(<"$folder/error")" >"$folder/error.whole"
+    printf '%s%s' "${ended:+$1: }" "$(<"$folder/error")" >"$folder/error.whole"
     mv "$folder/error.whole" "$folder/error"
   fi
   if [ "${2-}" = discard ]; then finish "$discard_with"; else finish "$fail_with"; fi

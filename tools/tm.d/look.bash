@@ -53,13 +53,22 @@ ORDER BY t.id DESC;
 SQL
 }
 
-tm_show() {
+# one_task ARG...: the task that the command is about, as :id; one line where it is missing, before
+# anything is printed.
+one_task() {
   parse '' "$@"
   want 1 1 'the id of a task'
   is_id "${words[0]}"
   find_database
   param[id]=${words[0]}
-  there_is_a_task
+  ask <<'SQL'
+SELECT count(*) FROM tm_task WHERE id = CAST(:id AS INTEGER);
+SQL
+  [ "$answer" = 1 ] || fail "there is no task ${param[id]} [no_such_task]"
+}
+
+tm_show() {
+  one_task "$@"
   if [ "$is_json" -eq 1 ]; then
     json <<'SQL'
 SELECT json_patch(tm_get(CAST(:id AS INTEGER)), json_object(
@@ -75,21 +84,8 @@ SQL
   lay_out <"$parts/show.sql"
 }
 
-# One line where the task is missing, before anything is printed.
-there_is_a_task() {
-  ask <<'SQL'
-SELECT count(*) FROM tm_task WHERE id = CAST(:id AS INTEGER);
-SQL
-  [ "$answer" = 1 ] || fail "there is no task ${param[id]} [no_such_task]"
-}
-
 tm_why() {
-  parse '' "$@"
-  want 1 1 'the id of a task'
-  is_id "${words[0]}"
-  find_database
-  param[id]=${words[0]}
-  there_is_a_task
+  one_task "$@"
   if [ "$is_json" -eq 1 ]; then
     json <<'SQL'
 SELECT json_group_array(json_object('reason', reason, 'detail', detail, 'until_ms', until_ms, 'cure', cure))
