@@ -58,12 +58,21 @@ proc ::ref::wait_status {group on} {
   expr {$on eq "final" || [group_failures $group] == 0 ? 1 : 2}
 }
 
-# Ids of those who wait for a task still.
+# Ids of those who wait for a task, or for a group, still.
 proc ::ref::waiting_for {id} {
   variable edges
+  open_in $edges $id
+}
+
+proc ::ref::waiting_for_group {group} {
+  variable waits
+  open_in $waits $group
+}
+
+proc ::ref::open_in {all needed} {
   set ids {}
-  dict for {waiter needs} $edges {
-    if {[dict exists $needs $id] && [lindex [dict get $needs $id] 1] == 0} { lappend ids $waiter }
+  dict for {waiter needs} $all {
+    if {[dict exists $needs $needed] && [lindex [dict get $needs $needed] 1] == 0} { lappend ids $waiter }
   }
   lsort -integer $ids
 }
@@ -80,15 +89,6 @@ proc ::ref::waiters {ids} {
     if {$group ne {}} { lappend ids {*}[waiting_for_group $group] }
   }
   dict keys $seen
-}
-
-proc ::ref::waiting_for_group {group} {
-  variable waits
-  set ids {}
-  dict for {id rows} $waits {
-    if {[dict exists $rows $group] && [lindex [dict get $rows $group] 1] == 0} { lappend ids $id }
-  }
-  lsort -integer $ids
 }
 
 proc ::ref::is_blocked {id} {
