@@ -590,16 +590,16 @@ SELECT
   NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
 WHERE 0;
 
-CREATE VIEW main.tm_inbox_ends (after, "group") AS
-SELECT NULL, NULL WHERE 0;
+CREATE VIEW main.tm_inbox_ends (id, after, "group") AS
+SELECT NULL, NULL, NULL WHERE 0;
 
 CREATE VIEW main.tm_inbox_reads (
   queue, payload, kind, "unique", expires, timeout, deadline, partition, after, on_failure, "group", parent
 ) AS
 SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL WHERE 0;
 
-CREATE VIEW main.tm_inbox_writes ("unique", partition, after, on_failure, "group", parent) AS
-SELECT NULL, NULL, NULL, NULL, NULL, NULL WHERE 0;
+CREATE VIEW main.tm_inbox_writes (id, "unique", partition, after, on_failure, "group", parent) AS
+SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL WHERE 0;
 
 CREATE INDEX main.tm_partition_turn ON tm_partition (queue, phase, turn, sort_key, sort_ms, head_id)
 WHERE phase IS NOT NULL;
@@ -1127,47 +1127,46 @@ INSTEAD OF INSERT ON tm_inbox_ends
 BEGIN
   INSERT INTO tm_settle (task_id)
   SELECT d.needs_id
-  FROM tm_inbox_draft AS draft
-  JOIN tm_dependency AS d ON d.task_id = draft.id AND d.status = 0
+  FROM tm_dependency AS d
   JOIN tm_task AS t ON t.id = d.needs_id AND t.finished_ms IS NOT NULL
   WHERE NEW.after IS NOT NULL
-    AND draft.id = (SELECT max(id) FROM tm_inbox_draft)
+    AND d.task_id = NEW.id
+    AND d.status = 0
     AND NOT EXISTS (SELECT 1 FROM tm_settle WHERE task_id = d.needs_id)
   UNION
   SELECT w.task_id
-  FROM tm_inbox_draft AS draft
-  JOIN tm_group_wait AS w ON w.task_id = draft.id AND w.status = 2
-  WHERE NEW.after IS NOT NULL AND draft.id = (SELECT max(id) FROM tm_inbox_draft);
+  FROM tm_group_wait AS w
+  WHERE NEW.after IS NOT NULL AND w.task_id = NEW.id AND w.status = 2;
   UPDATE tm_setting SET stamp = random()
   WHERE NEW.after IS NOT NULL AND id = 1 AND EXISTS (SELECT 1 FROM tm_settle);
 
   SELECT RAISE(ABORT, 'tm_inbox: what belongs to the task was not written, look for a trigger that raises IGNORE or an authorizer that answers it [write_dropped]')
   FROM tm_inbox_draft AS d
-  LEFT JOIN tm_flow AS f ON f.task_id = d.id
+  LEFT JOIN tm_flow AS f ON f.task_id = NEW.id
   WHERE d.id = (SELECT max(id) FROM tm_inbox_draft)
     AND (
       (d.flow & 186 AND f.task_id IS NULL)
-      OR (d.flow & 1 AND NOT EXISTS (SELECT 1 FROM tm_unique WHERE task_id = d.id))
+      OR (d.flow & 1 AND NOT EXISTS (SELECT 1 FROM tm_unique WHERE task_id = NEW.id))
       OR (
         d.flow & 2
         AND (
-          (SELECT count(*) FROM tm_dependency WHERE task_id = d.id) + (SELECT count(*) FROM tm_group_wait WHERE task_id = d.id)
+          (SELECT count(*) FROM tm_dependency WHERE task_id = NEW.id) + (SELECT count(*) FROM tm_group_wait WHERE task_id = NEW.id)
           <> (
             SELECT count(DISTINCT iif(outside.type = 'object', coalesce('g' || ((SELECT atom FROM json_each(outside.value) WHERE key = 'group')), (SELECT atom FROM json_each(outside.value) WHERE key = 'id') + 0), outside.value + 0))
             FROM json_each(d.needs) AS outside
           )
-          OR f.unmet <> (SELECT count(*) FROM tm_dependency WHERE task_id = d.id AND status = 0)
-            + (SELECT count(*) FROM tm_group_wait WHERE task_id = d.id AND status = 0)
+          OR f.unmet <> (SELECT count(*) FROM tm_dependency WHERE task_id = NEW.id AND status = 0)
+            + (SELECT count(*) FROM tm_group_wait WHERE task_id = NEW.id AND status = 0)
           OR EXISTS (
             SELECT 1
             FROM tm_dependency AS x
             JOIN tm_task AS t ON t.id = x.needs_id
-            WHERE x.task_id = d.id
+            WHERE x.task_id = NEW.id
               AND (t.flow & 4 = 0 OR (x.status = 0 AND t.finished_ms IS NOT NULL AND NOT EXISTS (SELECT 1 FROM tm_settle WHERE task_id = t.id)))
           )
           OR EXISTS (
             SELECT 1 FROM tm_group_wait AS w
-            WHERE w.task_id = d.id AND w.status = 2 AND NOT EXISTS (SELECT 1 FROM tm_settle WHERE task_id = d.id)
+            WHERE w.task_id = NEW.id AND w.status = 2 AND NOT EXISTS (SELECT 1 FROM tm_settle WHERE task_id = NEW.id)
           )
         )
       )
@@ -1175,7 +1174,7 @@ BEGIN
       OR (d.flow & 16 AND (f.due_ms IS NOT coalesce(min(d.expires_ms, d.deadline_ms), d.expires_ms, d.deadline_ms) OR NOT (SELECT has_times FROM tm_setting WHERE id = 1)))
       OR (d.flow & 128 AND NOT EXISTS (SELECT 1 FROM tm_task WHERE id = f.parent_id AND flow & 64))
     );
-  DELETE FROM tm_inbox_draft WHERE id = (SELECT max(id) FROM tm_inbox_draft);
+  UPDATE tm_inbox_draft SET flow = -1 WHERE id = (SELECT max(id) FROM tm_inbox_draft);
 END;
 
 CREATE TRIGGER main.tm_inbox_enqueues
@@ -1254,14 +1253,12 @@ BEGIN
     NEW."group",
     NEW.parent
   WHERE coalesce(NEW."unique", NEW.expires, NEW.timeout, NEW.deadline, NEW.partition, NEW.after, NEW."group", NEW.parent) IS NOT NULL;
-  SELECT RAISE(ABORT, 'tm_inbox: tm_inbox_draft was not written, look for a trigger that raises IGNORE or an authorizer that answers it [write_dropped]')
+  UPDATE tm_inbox_draft SET flow = flow - 512
   WHERE coalesce(NEW."unique", NEW.expires, NEW.timeout, NEW.deadline, NEW.partition, NEW.after, NEW."group", NEW.parent) IS NOT NULL
-    AND NOT EXISTS (
-      SELECT 1 FROM tm_inbox_draft
-      WHERE id > (
-        SELECT max(coalesce((SELECT max(id) FROM tm_task), 0), last_deleted_task_id) FROM tm_setting WHERE id = 1
-      )
-    );
+    AND id = (SELECT max(id) FROM tm_inbox_draft)
+    AND flow & 512;
+  SELECT RAISE(ABORT, 'tm_inbox: tm_inbox_draft was not written, look for a trigger that raises IGNORE or an authorizer that answers it [write_dropped]')
+  WHERE coalesce(NEW."unique", NEW.expires, NEW.timeout, NEW.deadline, NEW.partition, NEW.after, NEW."group", NEW.parent) IS NOT NULL AND changes() <> 1;
   -- Where somebody holds its key, that is all.
   DELETE FROM tm_inbox_draft
   WHERE NEW."unique" IS NOT NULL AND holder_id IS NOT NULL AND id = (SELECT max(id) FROM tm_inbox_draft);
@@ -1273,7 +1270,7 @@ BEGIN
     backoff_kind, backoff_base_ms, backoff_max_ms, backoff_jitter, tags, metadata, spare, payload, flow
   )
   SELECT
-    max(coalesce((SELECT max(id) FROM tm_task), 0), birth.last_deleted_task_id) + 1,
+    CASE WHEN birth.last_deleted_task_id > coalesce((SELECT max(id) FROM tm_task), 0) THEN birth.last_deleted_task_id + 1 END,
     NEW.queue,
     CASE
       WHEN NEW.held THEN 'held'
@@ -1393,22 +1390,23 @@ BEGIN
 
   -- A trigger of somebody's that raises IGNORE, or an authorizer, may have dropped it.
   SELECT RAISE(ABORT, 'tm_inbox: the task was not written, look for a trigger that raises IGNORE or an authorizer that answers it [write_dropped]')
-  WHERE changes() <> 1;
+  WHERE changes() <> 1 OR last_insert_rowid() IS NULL;
 
-  INSERT INTO tm_inbox_writes ("unique", partition, after, on_failure, "group", parent)
-  SELECT NEW."unique", NEW.partition, NEW.after, NEW.on_failure, NEW."group", NEW.parent WHERE coalesce(NEW."unique", NEW.expires, NEW.timeout, NEW.deadline, NEW.partition, NEW.after, NEW."group", NEW.parent) IS NOT NULL;
+  -- Not the highest id: that is of a task which a trigger on this one enqueued.
+  INSERT INTO tm_inbox_writes (id, "unique", partition, after, on_failure, "group", parent)
+  SELECT last_insert_rowid(), NEW."unique", NEW.partition, NEW.after, NEW.on_failure, NEW."group", NEW.parent WHERE coalesce(NEW."unique", NEW.expires, NEW.timeout, NEW.deadline, NEW.partition, NEW.after, NEW."group", NEW.parent) IS NOT NULL;
   INSERT INTO tm_task_moved (id, flow, from_state, to_state)
   SELECT t.id, t.flow | iif(q.is_partitioned, 256, 0), NULL, t.state
   FROM tm_task AS t
   JOIN tm_queue AS q ON q.name = t.queue
-  WHERE t.id = (SELECT max(id) FROM tm_task) AND (t.flow <> 0 OR q.is_partitioned);
+  WHERE t.id = last_insert_rowid() AND (t.flow <> 0 OR q.is_partitioned);
 
   SELECT RAISE(ABORT, 'tm_inbox: the place of the task was not counted, look for a trigger that raises IGNORE or an authorizer that answers it [write_dropped]')
   FROM tm_task AS t
   JOIN tm_queue AS q ON q.name = t.queue
   LEFT JOIN tm_place AS x ON x.task_id = t.id
   LEFT JOIN tm_partition AS p ON p.queue = t.queue AND p.name = x.partition
-  WHERE t.id = (SELECT max(id) FROM tm_task)
+  WHERE t.id = last_insert_rowid()
     AND q.is_partitioned
     AND t.state = 'available'
     AND (
@@ -1416,10 +1414,14 @@ BEGIN
       OR p.head_id IS NULL
       OR (x.line_key, x.line_ms, x.task_id) < (p.line_key, p.line_ms, p.head_id)
     );
-  INSERT INTO tm_inbox_ends (after, "group")
-  SELECT NEW.after, NEW."group" WHERE coalesce(NEW."unique", NEW.expires, NEW.timeout, NEW.deadline, NEW.partition, NEW.after, NEW."group", NEW.parent) IS NOT NULL;
+  INSERT INTO tm_inbox_ends (id, after, "group")
+  SELECT last_insert_rowid(), NEW.after, NEW."group" WHERE coalesce(NEW."unique", NEW.expires, NEW.timeout, NEW.deadline, NEW.partition, NEW.after, NEW."group", NEW.parent) IS NOT NULL;
+  DELETE FROM tm_inbox_draft
+  WHERE coalesce(NEW."unique", NEW.expires, NEW.timeout, NEW.deadline, NEW.partition, NEW.after, NEW."group", NEW.parent) IS NOT NULL
+    AND id = (SELECT max(id) FROM tm_inbox_draft)
+    AND flow = -1;
   SELECT RAISE(ABORT, 'tm_inbox: tm_inbox_draft was not emptied, look for a trigger that raises IGNORE or an authorizer that answers it [write_dropped]')
-  WHERE coalesce(NEW."unique", NEW.expires, NEW.timeout, NEW.deadline, NEW.partition, NEW.after, NEW."group", NEW.parent) IS NOT NULL AND EXISTS (SELECT 1 FROM tm_inbox_draft WHERE id = (SELECT max(id) FROM tm_task));
+  WHERE coalesce(NEW."unique", NEW.expires, NEW.timeout, NEW.deadline, NEW.partition, NEW.after, NEW."group", NEW.parent) IS NOT NULL AND changes() <> 1;
 END;
 
 CREATE TRIGGER main.tm_inbox_reads_a_place
@@ -1516,16 +1518,13 @@ BEGIN
   WHERE iif(NEW."unique" GLOB '{*', (SELECT atom FROM json_each(NEW."unique") WHERE key = 'on_conflict'), NULL) IN ('replace', 'reschedule');
 
   -- What there is beside the life of the task: read once, used below, and gone at the end.
-  DELETE FROM tm_inbox_draft
-  WHERE id > (
-    SELECT max(coalesce((SELECT max(id) FROM tm_task), 0), last_deleted_task_id) FROM tm_setting WHERE id = 1
-  );
   INSERT INTO tm_inbox_draft (
     id, flow, is_blocked, needs, key, scope, until_ms, holder_id, expires_ms, deadline_ms, timeout_ms, group_revision
   )
   SELECT
     p.id,
-    iif(p.key IS NULL, 0, 1)
+    512
+    | iif(p.key IS NULL, 0, 1)
     | iif(NEW.after IS NULL, 0, 2)
     | iif(NEW."group" IS NULL, 0, 8)
     | iif(coalesce(NEW.expires, NEW.deadline, NEW.timeout) IS NULL, 0, 16)
@@ -1554,7 +1553,7 @@ BEGIN
     coalesce((SELECT revision FROM tm_group WHERE name = NEW."group"), 0)
   FROM (
     SELECT
-      max(coalesce((SELECT max(id) FROM tm_task), 0), clock.last_deleted_task_id) + 1 AS id,
+      coalesce((SELECT max(id) FROM tm_inbox_draft), 0) + 1 AS id,
       clock.now_ms,
       CASE
         WHEN NEW.after IS NULL THEN NULL
@@ -1588,7 +1587,6 @@ BEGIN
       END AS key
     FROM (
       SELECT
-        last_deleted_task_id,
         coalesce(clock_ms, CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)) AS now_ms
       FROM tm_setting
       WHERE id = 1
@@ -1720,7 +1718,7 @@ INSTEAD OF INSERT ON tm_inbox_writes
 BEGIN
   INSERT INTO tm_flow (task_id, partition, on_failure, expires_ms, timeout_ms, deadline_ms, parent_id, in_group)
   SELECT
-    id,
+    NEW.id,
     NEW.partition,
     NEW.on_failure,
     expires_ms,
@@ -1731,7 +1729,7 @@ BEGIN
   FROM tm_inbox_draft
   WHERE id = (SELECT max(id) FROM tm_inbox_draft) AND flow & 186;
   INSERT INTO tm_unique (task_id, key, scope, until_ms)
-  SELECT id, key, scope, until_ms
+  SELECT NEW.id, key, scope, until_ms
   FROM tm_inbox_draft
   WHERE NEW."unique" IS NOT NULL AND id = (SELECT max(id) FROM tm_inbox_draft);
   -- One that has failed already is waited for until the next claim or tick, which acts upon it.
@@ -1748,7 +1746,7 @@ BEGIN
     END
   FROM (
     SELECT
-      d.id AS task_id,
+      NEW.id AS task_id,
       CAST(iif(each.type = 'object', (SELECT atom FROM json_each(each.value) WHERE key = 'id'), each.value) AS INTEGER) AS needs_id,
       min(coalesce(iif(each.type = 'object', (SELECT atom FROM json_each(each.value) WHERE key = 'on'), NULL), 'completed')) AS needs
     FROM tm_inbox_draft AS d
@@ -1769,7 +1767,7 @@ BEGIN
     END
   FROM (
     SELECT
-      d.id AS task_id,
+      NEW.id AS task_id,
       (SELECT atom FROM json_each(each.value) WHERE key = 'group') AS name,
       min(coalesce((SELECT atom FROM json_each(each.value) WHERE key = 'on'), 'final')) AS needs
     FROM tm_inbox_draft AS d
@@ -2272,6 +2270,13 @@ BEGIN
       (SELECT clock_ms FROM tm_setting WHERE id = 1),
       CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)
     ),
+    started_ms = CASE
+      WHEN NEW.to_state = 'running' THEN coalesce(
+        (SELECT clock_ms FROM tm_setting WHERE id = 1),
+        CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)
+      )
+      ELSE started_ms
+    END,
     lease_until_ms = CASE WHEN state IN ('running', 'cancelling') THEN lease_until_ms END,
     held_from = CASE WHEN state = 'held' THEN NEW.from_state END,
     reason = 'by hand'
@@ -2294,10 +2299,15 @@ BEGIN
   FROM tm_task AS t
   WHERE t.id = NEW.id AND NOT NEW.is_counted AND (SELECT history FROM tm_queue WHERE name = t.queue);
   UPDATE tm_task
-  SET event_id = (SELECT max(id) FROM tm_event)
+  SET event_id = last_insert_rowid()
   WHERE id = NEW.id
+    AND EXISTS (SELECT 1 FROM tm_event WHERE id = last_insert_rowid() AND task_id = NEW.id AND move = tm_task.moves)
     AND NOT NEW.is_counted
     AND (SELECT history FROM tm_queue WHERE name = tm_task.queue);
+  SELECT RAISE(ABORT, 'tm_event: the move was not noted, look for a trigger that raises IGNORE or an authorizer that answers it [write_dropped]')
+  WHERE changes() <> 1
+    AND NOT NEW.is_counted
+    AND (SELECT q.history FROM tm_task AS t JOIN tm_queue AS q ON q.name = t.queue WHERE t.id = NEW.id);
   INSERT INTO tm_task_moved (id, flow, from_state, to_state)
   SELECT t.id, t.flow | iif(q.is_limited, 256, 0), NEW.from_state, NEW.to_state
   FROM tm_task AS t

@@ -92,6 +92,7 @@ namespace eval ::mutants {
     hands_move_as_they_like {by_hand {if {![dict exists $moves [list $from $to]]} { no wrong_state }} {}}
     hands_leave_no_history {by_hand {move $id $to {} 1 "by hand"} {put $id state $to}}
     ticks_know_no_limit {tick {[option $options limit 1000]} 1000}
+    hands_start_nothing {by_hand {if {$to eq "running"} { put $id started_ms $now }} {}}
     reconcile_takes_from_everybody {reconcile {[dict get $task worker] eq $worker} 1}
   }
 }

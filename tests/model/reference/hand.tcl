@@ -26,6 +26,7 @@ proc ::ref::inbox {queue payload {options {}}} {
 proc ::ref::by_hand {id to args} {
   variable tasks
   variable moves
+  variable now
   variable is_by_hand
   if {![dict exists $tasks $id]} return
   set from [get $id state]
@@ -36,6 +37,7 @@ proc ::ref::by_hand {id to args} {
   if {$from eq $to} return
   if {![dict exists $moves [list $from $to]]} { no wrong_state }
   put $id state $from
+  if {$to eq "running"} { put $id started_ms $now }
   set is_by_hand 1
   move $id $to {} 1 "by hand"
   set is_by_hand 0
