@@ -84,7 +84,7 @@ proc ::calls::looks {} {
     version          tasks  {SELECT tm_version(), tm_now(), tm_was_duplicate()}
     get              tasks  {SELECT tm_get(7), tm_get(11)}
     inputs           chained {SELECT tm_inputs(3)}
-    cron_next        tasks  {SELECT tm_cron_next('5,35 4 * * 1-5', 'Europe/Berlin', 1700000000000)}
+    cron_next        tasks  {SELECT tm_cron_next('5,35 4 * * 1-5', 1700000000000, 'Europe/Berlin')}
     wait             tasks  {SELECT tm_wait('two', 0)}
     wait_none        tasks  {SELECT tm_wait('nothing', 1)}
     doctor           broken {SELECT count(*) FROM tm_doctor}
@@ -96,7 +96,7 @@ proc ::calls::looks {} {
     graph            chained {SELECT * FROM tm_graph(3)}
     graph_ranks      grouped {SELECT * FROM tm_graph(7)}
     history          tasks  {SELECT * FROM tm_history(14)}
-    cron             tasks  {SELECT * FROM tm_cron('@hourly', 'UTC', 1700000000000, 3)}
+    cron             tasks  {SELECT * FROM tm_cron('@hourly', 1700000000000, 3, 'UTC')}
     help             tasks  {SELECT * FROM tm_help}
     tables           tasks  {SELECT * FROM tm_task JOIN tm_event ON tm_event.task_id = tm_task.id JOIN tm_queue ON tm_queue.name = tm_task.queue}
     keeper           tasks  {SELECT count(*) FROM tm_keeper}
@@ -108,7 +108,7 @@ proc ::calls::add_looks {} {
   foreach {name base statement} [looks] {
     lappend subjects [dict create name look-$name base $base fire {} begin {} statement $statement end {} is_direct 0 is_timeless 0]
     # Where something is made, or waited for, no transaction may be open.
-    if {$name ni {init init_command wait wait_none}} {
+    if {$name ni {init init_again init_command wait wait_none}} {
       lappend subjects [dict create name look-$name.begin base $base fire {} begin "BEGIN; INSERT INTO mine VALUES (1)" \
         statement $statement end COMMIT is_direct 0 is_timeless 0]
     }
