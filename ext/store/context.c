@@ -60,14 +60,16 @@ static int keeper_close(sqlite3_vtab_cursor *cursor) {
   return SQLITE_OK;
 }
 
+/* No row; but where a transaction has to end (see the query savepoint_break_read) the error after
+ * which SQLite ends it, whatever the statement. */
 static int keeper_filter(sqlite3_vtab_cursor *cursor, int plan, const char *text, int argc,
                          sqlite3_value **argv) {
-  (void)cursor;
   (void)plan;
   (void)text;
   (void)argc;
   (void)argv;
-  return SQLITE_OK;
+  const Keeper *keeper = (const Keeper *)cursor->pVtab;
+  return keeper->context->is_breaking ? SQLITE_FULL : SQLITE_OK;
 }
 
 static int keeper_next(sqlite3_vtab_cursor *cursor) {

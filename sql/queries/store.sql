@@ -103,11 +103,16 @@ PRAGMA main.journal_mode = WAL;
 -- columns: ms
 PRAGMA busy_timeout;
 
--- Where SQLite cannot go back to a savepoint (a disk is full, an interrupt sticks) its rule is that the
--- whole transaction goes. The keeper refuses every row, so this statement has SQLite do that, by the
--- conflict clause where it runs, and by the failure where that sticks.
+-- Where SQLite cannot go back to a savepoint (a disk is full, an interrupt sticks, the file is damaged)
+-- its rule is that the whole transaction goes. The keeper refuses every row, so this statement has
+-- SQLite do that, by the conflict clause where it runs, and by the failure where that sticks.
 -- name: savepoint_break
 INSERT OR ROLLBACK INTO main.tm_keeper (unused) VALUES (NULL);
+
+-- After SQLITE_CORRUPT SQLite lets no statement write before the transaction has ended, and cannot
+-- release a savepoint that began it. What is left is a read that fails in a way after which it ends.
+-- name: savepoint_break_read
+SELECT unused FROM main.tm_keeper;
 
 -- The only transaction control in the extension, for steps from one version to another:
 -- DROP TABLE works under a bare SELECT only, and there a savepoint works too.
