@@ -37,37 +37,48 @@ static int tm_look_through_list(sqlite3 *db, bool *is_there, bool *has_list) {
   return rc;
 }
 
-/* The context of a load that failed midway, or none where it is loaded. */
+/* The context of a load that failed midway, or none where it is loaded. SQLITE_ERROR where there is
+ * no such function, or an authorizer denies it; SQLITE_AUTH where one denies or ignores the rest.
+ */
 static int tm_ask(sqlite3 *db, bool *is_loaded, TmContext **context) {
   sqlite3_stmt *stmt = NULL;
   int rc = sqlite3_prepare_v2(db, "SELECT tm_keeper(?1)", -1, &stmt, NULL);
   if (rc != SQLITE_OK) return rc;
   rc = sqlite3_bind_pointer(stmt, 1, context, TM_CONTEXT_POINTER, NULL);
-  if (rc == SQLITE_OK) *is_loaded = sqlite3_step(stmt) == SQLITE_ROW && !*context;
+  bool is_answered =
+      rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW && sqlite3_column_int(stmt, 0);
   int finalized = sqlite3_finalize(stmt);
-  return rc == SQLITE_OK ? finalized : rc;
+  if (rc == SQLITE_OK) rc = finalized;
+  if (rc == SQLITE_OK && !is_answered) return SQLITE_AUTH;
+  *is_loaded = is_answered && !*context;
+  return rc;
 }
 
 /* Whether the connection is loaded, by this library or by another copy of it, and the context of a
  * load that failed midway. Without the list (an authorizer, a SQLite built without it) a call that
- * prepares is a function that is there. The last statement takes the error off the connection,
- * where sqlite3_open() would find it when this is an auto-extension. Not to know is an error: a
- * second registration is worse. So is a want of memory: as long as the statement runs that loads
- * us the connection remembers it, and then SQLite's sqlite3_create_module_v2() both keeps the
- * module and frees what it was given for it. */
+ * cannot be prepared is a function that is not there. The last statement takes that error off the
+ * connection, where sqlite3_open() would find it when this is an auto-extension. Not to know is an
+ * error: a second registration is worse. Only an authorizer that denies the list and the function
+ * cannot be told from none; then SQLite refuses what would be replaced under a running statement.
+ * A want of memory ends it too: as long as the statement runs that loads us the connection
+ * remembers it, and then SQLite's sqlite3_create_module_v2() both keeps the module and frees what
+ * it was given for it. */
 static int tm_find(sqlite3 *db, bool *is_loaded, TmContext **context) {
   bool is_there = false;
   bool has_list = false;
   int rc = tm_look_through_list(db, &is_there, &has_list);
   if (rc == SQLITE_NOMEM) return rc;
-  if (is_there) return tm_ask(db, is_loaded, context);
+  if (is_there) {
+    rc = tm_ask(db, is_loaded, context);
+    return rc == SQLITE_ERROR ? SQLITE_AUTH : rc;
+  }
   if (has_list) return rc == SQLITE_DONE ? SQLITE_OK : rc;
   rc = tm_ask(db, is_loaded, context);
-  if (rc == SQLITE_OK || rc == SQLITE_NOMEM) return rc;
+  if (rc != SQLITE_ERROR) return rc;
   sqlite3_stmt *stmt = NULL;
   rc = sqlite3_prepare_v2(db, "SELECT 1", -1, &stmt, NULL);
   sqlite3_finalize(stmt);
-  return rc == SQLITE_NOMEM ? rc : SQLITE_OK;
+  return rc;
 }
 
 static int tm_register(sqlite3 *db, TmContext *context) {

@@ -11,6 +11,12 @@ typedef struct Binding {
   const TmVerb *verb;
 } Binding;
 
+static void functions_free(void *pointer) {
+  Binding *binding = pointer;
+  tm_context_release(binding->context);
+  sqlite3_free(binding);
+}
+
 static void functions_error(sqlite3_context *out, const TmError *error) {
   if (error->rc == SQLITE_NOMEM) {
     sqlite3_result_error_nomem(out);
@@ -61,11 +67,11 @@ int tm_functions_register(sqlite3 *db, TmContext *context) {
       if (done++ < context->functions) continue;
       Binding *binding = sqlite3_malloc64(sizeof *binding);
       if (!binding) return SQLITE_NOMEM;
-      binding->context = context;
+      binding->context = tm_context_hold(context);
       binding->verb = verb;
       /* On failure SQLite calls the destructor itself. */
       int rc = sqlite3_create_function_v2(db, verb->full, n, functions_flags(verb), binding,
-                                          functions_call, NULL, NULL, sqlite3_free);
+                                          functions_call, NULL, NULL, functions_free);
       if (rc != SQLITE_OK) return rc;
       context->functions = done;
     }

@@ -329,15 +329,21 @@ static int table_update(sqlite3_vtab *base, int argc, sqlite3_value **argv, sqli
 static const sqlite3_module table_read_only = TABLE_SLOTS(NULL);
 static const sqlite3_module table_writable = TABLE_SLOTS(table_update);
 
+static void table_free(void *pointer) {
+  Source *source = pointer;
+  tm_context_release(source->context);
+  sqlite3_free(source);
+}
+
 int tm_table_register(sqlite3 *db, TmContext *context) {
   const TmTable *table;
   for (; (table = tm_table_at(context->tables)) != NULL; context->tables++) {
     Source *source = sqlite3_malloc64(sizeof *source);
     if (!source) return SQLITE_NOMEM;
-    source->context = context;
+    source->context = tm_context_hold(context);
     source->table = table;
     const sqlite3_module *module = table->insert ? &table_writable : &table_read_only;
-    int rc = sqlite3_create_module_v2(db, table->name, module, source, sqlite3_free);
+    int rc = sqlite3_create_module_v2(db, table->name, module, source, table_free);
     if (rc != SQLITE_OK) return rc;
   }
   return SQLITE_OK;

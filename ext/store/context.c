@@ -123,8 +123,14 @@ static const sqlite3_module keeper_module = {
     .xUpdate = keeper_update,
 };
 
-static void context_free(void *pointer) {
+TmContext *tm_context_hold(TmContext *context) {
+  context->holders++;
+  return context;
+}
+
+void tm_context_release(void *pointer) {
   TmContext *context = pointer;
+  if (--context->holders > 0) return;
   sqlite3_free(context->queues);
   tm_zones_clear(&context->zones);
   tm_watch_close(context->watch);
@@ -138,6 +144,7 @@ static void keeper_find(sqlite3_context *out, int argc, sqlite3_value **argv) {
   TmContext *context = sqlite3_user_data(out);
   if (found) {
     *found = context->is_loaded ? NULL : context;
+    sqlite3_result_int(out, 1);
   } else {
     sqlite3_result_error(out, "tm_keeper: for the library alone [bad_argument]", -1);
   }
@@ -152,10 +159,12 @@ TmContext *tm_context_open(sqlite3 *db, int *rc) {
   memset(context, 0, sizeof *context);
   context->db = db;
   /* On failure SQLite calls the destructor itself. */
-  *rc = sqlite3_create_module_v2(db, "tm_keeper", &keeper_module, context, context_free);
+  *rc = sqlite3_create_module_v2(db, "tm_keeper", &keeper_module, tm_context_hold(context),
+                                 tm_context_release);
   if (*rc == SQLITE_OK) {
-    *rc = sqlite3_create_function_v2(db, "tm_keeper", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY, context,
-                                     keeper_find, NULL, NULL, NULL);
+    *rc = sqlite3_create_function_v2(db, "tm_keeper", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY,
+                                     tm_context_hold(context), keeper_find, NULL, NULL,
+                                     tm_context_release);
   }
   return *rc == SQLITE_OK ? context : NULL;
 }

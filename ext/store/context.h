@@ -1,8 +1,9 @@
 /* context.h - what the extension keeps for one connection.
  * Owns:    the cache of prepared statements, what is known of the settings, the zones, the depth of
  *          nested calls, the watch that tm_wait sleeps on.
- * Promise: freed with the connection; sqlite3_close() never finds a statement
- *          of ours open; nothing is shared between connections.
+ * Promise: freed with the last function or module of ours that the connection has;
+ *          sqlite3_close() never finds a statement of ours open; nothing is shared between
+ *          connections.
  * Why:     a connected eponymous virtual table, `tm_keeper`, is the one thing that
  *          SQLite takes down before it looks for open statements at close. */
 #ifndef TM_STORE_CONTEXT_H
@@ -32,6 +33,7 @@ typedef struct TmSettings {
 
 typedef struct TmContext {
   sqlite3 *db;
+  int holders; /* functions and modules that lead here, any of which the application may replace */
   TmSettings settings;
   struct TmQueueCache *queues; /* core/queue.c's, one block; NULL until it is wanted */
   struct TmSettling *settling; /* core/depend.c's, while it is under way; else NULL */
@@ -53,13 +55,18 @@ typedef struct TmContext {
   int proven[TM_QUERY_COUNT];   /* 1 + how often it had been prepared anew when it was proven; 0 */
 } TmContext;
 
-/* Register the keeper on `db` and make the context that lives as long as it does, with the
- * function tm_keeper(P), which sets the TmContext * that the pointer P of type TM_CONTEXT_POINTER
- * leads to, as long as it is not loaded. NULL and *rc set on failure. */
+/* Make the context, and register the keeper on `db` with the function tm_keeper(P), which returns
+ * 1 and sets the TmContext * that the pointer P of type TM_CONTEXT_POINTER leads to: NULL when it
+ * is loaded. NULL and *rc set on failure. */
 TmContext *tm_context_open(sqlite3 *db, int *rc);
 
 /* The name by which a TmContext ** travels through sqlite3_bind_pointer(). */
 #define TM_CONTEXT_POINTER "tm_context"
+
+/* Each function and module that is registered with the context holds it, and lets it go in its
+ * destructor: the last one frees it. */
+TmContext *tm_context_hold(TmContext *context);
+void tm_context_release(void *context);
 
 /* Connect the keeper, once. False where that fails: then nothing may be cached. */
 bool tm_context_keep(TmContext *context);

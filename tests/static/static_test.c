@@ -85,6 +85,20 @@ static void test_close_after_error(Tally *tally) {
   check(tally, sqlite3_close(db) == SQLITE_OK, "sqlite3_close() succeeds after an error");
 }
 
+/* The functions stay, and what they share with the modules. */
+static void test_drop_modules(Tally *tally) {
+  sqlite3 *db = NULL;
+
+  check(tally, sqlite3_open(":memory:", &db) == SQLITE_OK, "a connection opens");
+  check(tally, runs(db, "SELECT tm_init(), tm_enqueue('emails', 1)"), "it has a queue");
+  check(tally, sqlite3_drop_modules(db, NULL) == SQLITE_OK, "its virtual tables go");
+  check(tally, gives(db, "SELECT tm_get(1) ->> '$.queue'", "emails"),
+        "what needs none of them goes on working");
+  check(tally, sqlite3_exec(db, "SELECT tm_cancel(1)", NULL, NULL, NULL) == SQLITE_ERROR,
+        "what needs one is refused");
+  check(tally, sqlite3_close(db) == SQLITE_OK, "sqlite3_close() succeeds");
+}
+
 static void count_message(void *count, int rc, const char *message) {
   printf("  logged: %d %s\n", rc, message);
   ++*(int *)count;
@@ -126,6 +140,7 @@ int main(void) {
   test_life_in_a_file(&tally);
   test_close_after_error(&tally);
   test_quiet_load(&tally, &messages);
+  test_drop_modules(&tally);
   printf("%d passed, %d failed\n", tally.passed, tally.failed);
   return tally.failed == 0 ? 0 : 1;
 }
