@@ -85,8 +85,11 @@ sqlite3_int64 tm_children_next(TmRun *run, TmChildren *walk) {
     if (walk->at_id == walk->root_id) break;
     walk->parent_id = children_parent(run, walk->at_id);
     /* A trigger of the application's took away what the walk stood on, and with it the way up:
-     * walk again from the root. The tasks that may vanish are finite, so this ends. */
+     * walk again from the root. The tasks that may vanish are finite, so this ends; one that is
+     * there again has not vanished but its way up is hidden. */
     if (walk->parent_id == 0 && !tm_run_failed(run)) {
+      if (walk->at_id == walk->lost_id) tm_run_unreadable(run, "tm_flow");
+      walk->lost_id = walk->at_id;
       walk->at_id = walk->root_id;
       return tm_children_next(run, walk);
     }

@@ -10,6 +10,7 @@
 typedef struct TmChildren {
   sqlite3_int64 root_id;
   sqlite3_int64 last_id; /* the newest task when the walk began */
+  sqlite3_int64 lost_id; /* vanished under the walk; 0 */
   sqlite3_int64 at_id, parent_id;
 } TmChildren;
 

@@ -261,20 +261,22 @@ static void settle_read(TmRun *run, TmSettling *settling) {
   }
 }
 
-static void settle_edge(TmRun *run, sqlite3_int64 task_id, sqlite3_int64 needs_id, TmState needed) {
+/* False where the edge does not wait, or is not there any more. */
+static bool settle_edge(TmRun *run, sqlite3_int64 task_id, sqlite3_int64 needs_id, TmState needed) {
   Edge edge = depend_edge(run, task_id, needs_id);
-  if (tm_run_failed(run) || !edge.is_there || edge.status != EDGE_WAITS) return;
+  if (tm_run_failed(run) || !edge.is_there || edge.status != EDGE_WAITS) return false;
   int status = depend_status(needed, edge.takes_final);
   edge = depend_set(run, &edge, status);
   bool is_failure = status == EDGE_FAILED && edge.on_failure != FAILURE_IS_IGNORED;
-  if (tm_run_failed(run) || (!is_failure && edge.unmet > 0)) return;
+  if (tm_run_failed(run) || (!is_failure && edge.unmet > 0)) return true;
   TmTask task;
-  if (!tm_task_find(run, task_id, &task) || !depend_is_blocked(&task)) return;
+  if (!tm_task_find(run, task_id, &task) || !depend_is_blocked(&task)) return true;
   if (is_failure) {
     depend_fail(run, &task, edge.on_failure, needs_id, needed);
   } else {
     depend_unblock(run, &task, needs_id, needed);
   }
+  return true;
 }
 
 /* Tell those who wait for a task that has ended; one of them at least, or nobody would remember the
@@ -292,7 +294,10 @@ static void settle_end(TmRun *run, TmSettling *settling, sqlite3_int64 id, TmSta
     while (tm_stmt_row(&s)) ids[count++] = tm_stmt_int(&s, TM_C_DEPEND_WAITING_TASK_ID);
     depend_need_reads(&s, TM_C_DEPEND_WAITING_TASK_ID, "tm_dependency");
     tm_stmt_close(&s);
-    for (int i = 0; i < count && !tm_run_failed(run); i++) settle_edge(run, ids[i], id, state);
+    for (int i = 0; i < count && !tm_run_failed(run); i++) {
+      /* Nothing came between this look at the first and the one before: it would have no end. */
+      if (!settle_edge(run, ids[i], id, state) && i == 0) tm_run_unreadable(run, "tm_dependency");
+    }
     settling->left -= count;
   } while (count > 0 && settling->left > 0 && !tm_run_failed(run));
   if (count > 0) settle_add(run, settling, id);

@@ -74,10 +74,8 @@ const TmQueueRow *tm_queue_find(TmRun *run, TmText name) {
   tm_stmt_open(run, TM_Q_QUEUE_ROW, &s);
   tm_stmt_bind_text(&s, TM_P_QUEUE_ROW_NAME, name);
   bool is_there = tm_stmt_row(&s);
-  /* An authorizer that hides the name hides the row; one that hides a schedule must not be taken
-   * for a queue that has none. */
-  if (!tm_run_failed(run) &&
-      (!tm_stmt_reads(&s, TM_C_QUEUE_ROW_HISTORY) || !tm_stmt_reads(&s, TM_C_QUEUE_ROW_SCHEDULE))) {
+  /* What an authorizer hides must not be kept for a setting that is not there. */
+  if (!tm_run_failed(run) && !tm_stmt_reads_all(&s)) {
     tm_run_unreadable(run, "tm_queue or tm_schedule");
   } else if (is_there) {
     row = &cache->rows[cache->next];

@@ -25,9 +25,9 @@ void fn_version(TmCall *call) {
 
 /* The statements that end the savepoint. They are made before they are needed, because under an
  * interrupt nothing can be, and anew whenever a step may have made SQLite throw them away. */
-typedef enum Ending { UNDO, RELEASE, BREAKER, READING_BREAKER, ENDINGS } Ending;
+typedef enum Ending { UNDO, RELEASE, BREAKER, HOLDER, ENDINGS } Ending;
 static const TmQuery ending_queries[ENDINGS] = {TM_Q_SAVEPOINT_UNDO, TM_Q_SAVEPOINT_RELEASE,
-                                                TM_Q_SAVEPOINT_BREAK, TM_Q_SAVEPOINT_BREAK_READ};
+                                                TM_Q_SAVEPOINT_BREAK, TM_Q_SAVEPOINT_HOLD};
 
 static void setup_prepare(void *arg, TmRun *run) {
   sqlite3_stmt **stmts = arg;
@@ -51,23 +51,32 @@ static bool setup_step(TmRun *run, sqlite3_stmt *stmt) {
 }
 
 /* Have SQLite roll the whole transaction back; autocommit again means that it has. A write ends it
- * under an interrupt, which is over before a SELECT begins; a damaged file lets nobody write. */
+ * under an interrupt, which is over before a read begins; a damaged file lets nobody write, and
+ * without memory nothing runs that does not run already. */
 static void setup_break(TmRun *run, sqlite3_stmt **stmts) {
-  TmContext *context = run->context;
-  context->is_breaking = true;
-  for (int i = BREAKER; i <= READING_BREAKER; i++) {
-    if (!sqlite3_get_autocommit(context->db)) setup_step(run, stmts[i]);
+  sqlite3 *db = run->context->db;
+  if (!sqlite3_get_autocommit(db)) setup_step(run, stmts[BREAKER]);
+  /* To its row, where it has not been there, and behind it. */
+  for (int i = 0; i < 2 && !sqlite3_get_autocommit(db); i++) {
+    if (stmts[HOLDER]) sqlite3_step(stmts[HOLDER]);
   }
-  context->is_breaking = false;
 }
 
 /* Close the savepoint whatever happened: undo first where something failed. */
 static void setup_end_savepoint(TmRun *run, sqlite3_stmt **stmts) {
+  run->context->is_ending = true;
+  if (!tm_run_failed(run)) {
+    int rc = sqlite3_step(stmts[HOLDER]);
+    if (rc != SQLITE_ROW) tm_error_sqlite(&run->error, run->context->db, rc);
+  }
   if (!tm_run_failed(run)) setup_step(run, stmts[RELEASE]);
-  if (!tm_run_failed(run)) return;
-  bool is_undone = setup_step(run, stmts[UNDO]) && setup_step(run, stmts[RELEASE]);
-  /* Under a failure that sticks neither runs, in the caller's transaction either. */
-  if (!is_undone) setup_break(run, stmts);
+  if (tm_run_failed(run)) {
+    bool is_undone = setup_step(run, stmts[UNDO]) && setup_step(run, stmts[RELEASE]);
+    /* Under a failure that sticks neither runs, in the caller's transaction either. */
+    if (!is_undone) setup_break(run, stmts);
+  }
+  sqlite3_reset(stmts[HOLDER]);
+  run->context->is_ending = false;
 }
 
 /* Wait for the lock, and look whether another connection has migrated in the meantime. */

@@ -121,14 +121,17 @@ static int table_connect(sqlite3 *db, void *aux, int argc, const char *const *ar
                          sqlite3_vtab **out, char **message) {
   (void)argc;
   (void)argv;
-  (void)message;
   *out = NULL;
   const Source *source = aux;
   int rc = sqlite3_declare_vtab(db, source->table->declaration);
   if (rc == SQLITE_OK && source->table->is_innocuous) {
     rc = sqlite3_vtab_config(db, SQLITE_VTAB_INNOCUOUS);
   }
-  if (rc != SQLITE_OK) return rc;
+  if (rc != SQLITE_OK) {
+    /* Else SQLite says that a constructor failed, and not why. */
+    *message = sqlite3_mprintf("%s", sqlite3_errmsg(db));
+    return rc;
+  }
   Table *table = sqlite3_malloc64(sizeof *table);
   if (!table) return SQLITE_NOMEM;
   memset(table, 0, sizeof *table);

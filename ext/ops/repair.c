@@ -377,7 +377,23 @@ static void repair_check(TmRun *run, RepairReport *report, RepairCheck *check, b
 
 /* ---- all of them ------------------------------------------------------------- */
 
+/* The doctor ends where the schema itself cannot be read, and then has not come to this check. */
+static bool repair_is_out_of_reach(const RepairReport *report, TmText name) {
+  if (report->count == 0 || report->checks[report->count - 1].is_ok) return false;
+  for (int i = 0; i < CURES; i++) {
+    const char *check = cures[i].check;
+    if ((int)strlen(check) == name.n && memcmp(check, name.z, (size_t)name.n) == 0) return true;
+  }
+  return false;
+}
+
 static void repair_unknown(TmRun *run, const RepairReport *report, TmText name) {
+  if (repair_is_out_of_reach(report, name)) {
+    const RepairCheck *last = &report->checks[report->count - 1];
+    tm_error_set(&run->error, TM_WRONG_STATE, "'%.*s' was not looked at, for '%s' failed: %s",
+                 name.n, name.z, last->name, last->cure);
+    return;
+  }
   TmSuggest suggest;
   tm_suggest_init(&suggest, name.z, name.n);
   for (int i = 0; i < report->count; i++) {

@@ -17,11 +17,14 @@ static int keeper_connect(sqlite3 *db, void *aux, int argc, const char *const *a
                           sqlite3_vtab **out, char **message) {
   (void)argc;
   (void)argv;
-  (void)message;
   *out = NULL;
   int rc = sqlite3_declare_vtab(db, "CREATE TABLE x(unused)");
   if (rc == SQLITE_OK) rc = sqlite3_vtab_config(db, SQLITE_VTAB_CONSTRAINT_SUPPORT, 1);
-  if (rc != SQLITE_OK) return rc;
+  if (rc != SQLITE_OK) {
+    /* Else SQLite says that a constructor failed, and not why. */
+    *message = sqlite3_mprintf("%s", sqlite3_errmsg(db));
+    return rc;
+  }
   Keeper *keeper = sqlite3_malloc64(sizeof *keeper);
   if (!keeper) return SQLITE_NOMEM;
   memset(keeper, 0, sizeof *keeper);
@@ -60,26 +63,25 @@ static int keeper_close(sqlite3_vtab_cursor *cursor) {
   return SQLITE_OK;
 }
 
-/* No row; but where a transaction has to end (see the query savepoint_break_read) the error after
- * which SQLite ends it, whatever the statement. */
 static int keeper_filter(sqlite3_vtab_cursor *cursor, int plan, const char *text, int argc,
                          sqlite3_value **argv) {
+  (void)cursor;
   (void)plan;
   (void)text;
   (void)argc;
   (void)argv;
-  const Keeper *keeper = (const Keeper *)cursor->pVtab;
-  return keeper->context->is_breaking ? SQLITE_FULL : SQLITE_OK;
-}
-
-static int keeper_next(sqlite3_vtab_cursor *cursor) {
-  (void)cursor;
   return SQLITE_OK;
 }
 
-static int keeper_eof(sqlite3_vtab_cursor *cursor) {
+/* Behind its row an error, after which SQLite ends a transaction whatever the statement. */
+static int keeper_next(sqlite3_vtab_cursor *cursor) {
   (void)cursor;
-  return 1;
+  return SQLITE_FULL;
+}
+
+/* No row, but while a transaction is being ended (see the query savepoint_hold). */
+static int keeper_eof(sqlite3_vtab_cursor *cursor) {
+  return !((const Keeper *)cursor->pVtab)->context->is_ending;
 }
 
 static int keeper_column(sqlite3_vtab_cursor *cursor, sqlite3_context *out, int column) {

@@ -133,10 +133,13 @@ void tm_run_unreadable(TmRun *run, const char *table) {
 /* ---- its statements -------------------------------------------------- */
 
 /* "no such table" may mean that nobody ran tm_init(), or that somebody dropped it: then say that
- * instead. */
+ * instead. What an authorizer denies may have the same code, and says all there is to say. */
 static void stmt_explain(TmRun *run, int rc) {
   tm_error_sqlite(&run->error, run->context->db, rc);
   if (rc != SQLITE_ERROR) return;
+  const char *message = run->error.message ? run->error.message : "";
+  if (sqlite3_strglob("not authorized*", message) == 0) return;
+  if (sqlite3_strglob("vtable constructor failed*", message) == 0) return;
   TmError plain = run->error;
   tm_error_init(&run->error, plain.subject);
   if (run->is_explaining) {
@@ -301,6 +304,14 @@ double tm_stmt_real(const TmStmt *stmt, int column) {
 
 bool tm_stmt_reads(const TmStmt *stmt, int column) {
   return stmt->stmt && sqlite3_column_decltype(stmt->stmt, column);
+}
+
+bool tm_stmt_reads_all(const TmStmt *stmt) {
+  int columns = sqlite3_column_count(stmt->stmt);
+  for (int i = 0; i < columns; i++) {
+    if (!tm_stmt_reads(stmt, i)) return false;
+  }
+  return columns > 0;
 }
 
 TmText tm_stmt_text(const TmStmt *stmt, int column) {

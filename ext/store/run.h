@@ -119,6 +119,8 @@ double tm_stmt_real(const TmStmt *stmt, int column);
 /* After a step: false where an authorizer made NULL of a column of a table. The statement's
  * column has a declared type unless that happened. */
 bool tm_stmt_reads(const TmStmt *stmt, int column);
+/* The same of all columns; none of them may be an expression. */
+bool tm_stmt_reads_all(const TmStmt *stmt);
 TmText tm_stmt_text(const TmStmt *stmt, int column);   /* alive until the next step or close */
 TmValue tm_stmt_value(const TmStmt *stmt, int column); /* so too */
 

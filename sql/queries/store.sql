@@ -109,9 +109,11 @@ PRAGMA busy_timeout;
 -- name: savepoint_break
 INSERT OR ROLLBACK INTO main.tm_keeper (unused) VALUES (NULL);
 
--- After SQLITE_CORRUPT SQLite lets no statement write before the transaction has ended, and cannot
--- release a savepoint that began it. What is left is a read that fails in a way after which it ends.
--- name: savepoint_break_read
+-- A commit that fails throws every other statement away, and leaves a savepoint that began the
+-- transaction: without memory none is made anew, and after SQLITE_CORRUPT none may write. This one is
+-- at its row while the savepoint is released. Its next step fails in a way after which SQLite ends
+-- the transaction.
+-- name: savepoint_hold
 SELECT unused FROM main.tm_keeper;
 
 -- The only transaction control in the extension, for steps from one version to another:

@@ -5,13 +5,13 @@
 #          memory is given back, and the database keeps every rule.
 # Why:     what a fault leaves behind is seen by nobody until it is somebody's money.
 #
-# The injectors are SQLite's own (malloc_common.tcl). A call begins with a connection that is new,
+# The injectors are SQLite's own (malloc_common.tcl), but for the authorizer that denies one thing. A call begins with a connection that is new,
 # so that faults meet it while it reads the schema and prepares its statements as well.
 
 namespace eval ::inject {
   variable kinds {
     oom-transient oom-persistent ioerr-transient ioerr-persistent full cantopen-transient
-    cantopen-persistent shmerr-transient shmerr-persistent interrupt
+    cantopen-persistent shmerr-transient shmerr-persistent interrupt denied
   }
   variable gap 1          ;# the number of a fault is that many times the one before
   variable seed 1
@@ -153,6 +153,7 @@ proc ::inject::codes {kind} {
     cantopen-* { return {SQLITE_CANTOPEN} }
     shmerr-* { return {SQLITE_IOERR SQLITE_CANTOPEN SQLITE_PROTOCOL} }
     interrupt { return {SQLITE_INTERRUPT} }
+    denied { return {SQLITE_AUTH} }
   }
 }
 
@@ -165,7 +166,21 @@ proc ::inject::is_the_faults {subject kind code} {
   foreach allowed [codes $kind] {
     if {[string match $allowed* $code]} { return 1 }
   }
+  foreach allowed [messages $kind] {
+    if {[string match $allowed $code]} { return 1 }
+  }
   return 0
+}
+
+# What is said of a denial, where its code is SQLITE_ERROR: by SQLite, and by tm_repair, which knows only
+# that its look or its cure failed.
+proc ::inject::messages {kind} {
+  if {$kind ne "denied"} { return {} }
+  return {
+    {*not authorized*} {*access to * is prohibited*} {vtable constructor failed: *} {* columns assigned * values}
+    {expressions prohibited in *} {tm_repair: * was not looked at, for * failed: *}
+    {tm_repair: the cure of * did not help and was undone*}
+  }
 }
 
 # The code of an error. A connection that could not be made has none to ask, and load_extension()
@@ -267,6 +282,33 @@ proc ::inject::works {subject} {
   db eval {BEGIN IMMEDIATE; SELECT tm_enqueue('works', 'after the fault'); ROLLBACK}
 }
 
+# ---- an injector of ours -------------------------------------------------------------------------
+
+# The n-th thing that an authorizer is asked is denied; with an authorizer each statement is prepared anew.
+proc ::inject::deny {n} {
+  variable asked 0
+  variable denied 0
+  db authorizer [list ::inject::authorize $n]
+}
+
+proc ::inject::authorize {n args} {
+  variable asked
+  variable denied
+  if {[incr asked] != $n} { return SQLITE_OK }
+  incr denied
+  return SQLITE_DENY
+}
+
+proc ::inject::deny_no_more {} {
+  variable denied
+  if {[info commands db] ne {}} { db authorizer {} }
+  return $denied
+}
+
+set ::FAULTSIM(denied) {
+  -injectinstall {} -injectuninstall {} -injectstart ::inject::deny -injectstop ::inject::deny_no_more
+}
+
 # ---- the injectors -------------------------------------------------------------------------------
 
 proc ::inject::part_of {kind part} {
@@ -278,8 +320,8 @@ proc ::inject::stop {kind} { uplevel #0 [part_of $kind injectstop] }
 
 # ---- a walk --------------------------------------------------------------------------------------
 
-# Whether the kind can meet the call: nothing is shared without a WAL.
-proc ::inject::can_meet {kind journal} { expr {$journal eq "wal" || ![string match shmerr-* $kind]} }
+# Whether the kind can meet the call: nothing is shared without a WAL, and the journal is nothing to an authorizer.
+proc ::inject::can_meet {kind journal} { expr {$journal eq "wal" || !($kind eq "denied" || [string match shmerr-* $kind])} }
 
 # From the first fault to the one that the call does not reach. Returns a list of {n problems}.
 proc ::inject::walk {subject kind journal {from 1} {to 0}} {
