@@ -121,6 +121,7 @@ slot_claim() {
       request 'SELECT tm_release(id, token) FROM temp.job;' # where it was claimed before that
       slot_refused "$words"
     fi
+    request 'ROLLBACK;' # a COMMIT that readers stop leaves the transaction open, and the task claimed
     log 'the database is locked by another process'
     pause_for 1
     { [ "$stop" -eq 0 ] && ! is_orphaned; } || slot_end stopped
