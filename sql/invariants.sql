@@ -369,6 +369,13 @@ WHERE p.head_id IS NOT x.task_id
   OR p.line_ms IS NOT x.line_ms
   OR (p.head_open AND (p.sort_key IS NOT x.sort_key OR p.sort_ms IS NOT x.sort_ms));
 
+-- A task that fails this cannot be moved, and stops the claims of its queue.
+-- invariant: tasks_with_flow_have_their_row
+SELECT 'task ' || t.id || ' has no row in tm_flow and its flow is ' || t.flow
+FROM main.tm_task AS t
+LEFT JOIN main.tm_flow AS f ON f.task_id = t.id
+WHERE t.flow & 186 AND f.task_id IS NULL;
+
 -- invariant: unique_tasks_have_a_key
 SELECT 'task ' || t.id || ' is unique by its flow and has no row in tm_unique'
 FROM main.tm_task AS t

@@ -169,6 +169,11 @@ SET unmet = (SELECT count(*) FROM main.tm_dependency WHERE task_id = tm_flow.tas
 WHERE unmet <> (SELECT count(*) FROM main.tm_dependency WHERE task_id = tm_flow.task_id AND status = 0)
   + (SELECT count(*) FROM main.tm_group_wait WHERE task_id = tm_flow.task_id AND status = 0);
 
+-- name: repair_flow_bits
+UPDATE main.tm_task
+SET flow = flow & ~186
+WHERE flow & 186 AND NOT EXISTS (SELECT 1 FROM main.tm_flow WHERE task_id = tm_task.id);
+
 -- name: repair_bits
 UPDATE main.tm_task
 SET flow = flow
