@@ -56,7 +56,7 @@ typedef struct TmError {
 /* Start with no error, speaking as `subject` (static text). */
 void tm_error_init(TmError *error, const char *subject);
 
-/* Free the message. Takes an error that was never set. */
+/* Free the message; the subject stays. Takes an error that was never set. */
 void tm_error_clear(TmError *error);
 
 /* Set one of our own errors: SQLITE_ERROR, "subject: <formatted> [symbol]". Formats as

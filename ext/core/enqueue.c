@@ -85,9 +85,7 @@ static Outcome enqueue_try(TmRun *run, const TmEnqueue *task, const TmUniqueKey 
   bool is_refused =
       run->error.rc == SQLITE_CONSTRAINT_NOTNULL || run->error.rc == SQLITE_CONSTRAINT_FOREIGNKEY;
   if (is_untouched && is_refused) {
-    const char *subject = run->error.subject;
     tm_error_clear(&run->error);
-    tm_error_init(&run->error, subject);
     tm_run_begin_stale(run);
     return STALE;
   }

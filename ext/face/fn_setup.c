@@ -198,9 +198,7 @@ static void setup_wal(TmRun *run) {
     setup_pragma_is(run, TM_Q_JOURNAL_WAL, "wal");
     bool is_busy = (run->error.rc & 0xff) == SQLITE_BUSY;
     if (!is_busy || tm_os_monotonic_us() >= until_us) return;
-    const char *subject = run->error.subject;
     tm_error_clear(&run->error);
-    tm_error_init(&run->error, subject);
     tm_os_sleep_us(RETRY_US);
   }
 }
