@@ -71,9 +71,10 @@ bring_back_the_dead() {
   local worker dead=()
   param[host]=$host:
   ask <<'SQL'
-SELECT DISTINCT worker FROM tm_task
-WHERE state IN ('running', 'cancelling') AND substr(worker, 1, length(:host)) = :host
-  AND substr(worker, length(:host) + 1) NOT GLOB '*[^0-9/-]*' LIMIT 10000;
+SELECT DISTINCT t.worker
+FROM tm_queue AS q CROSS JOIN tm_task AS t INDEXED BY tm_task_live ON t.queue = q.name AND t.phase = 2
+WHERE substr(t.worker, 1, length(:host)) = :host
+  AND substr(t.worker, length(:host) + 1) NOT GLOB '*[^0-9/-]*' LIMIT 10000;
 SQL
   while IFS= read -r worker; do
     [[ ${worker#"$host:"} =~ ^([0-9]+)-([0-9]+)/[0-9]+$ ]] || continue
