@@ -267,6 +267,9 @@ test-all: ## every test on both, with every cell of the atomicity matrix; some h
 	  + 'inputs of the fuzzer' tclsh tests/fuzz/replay.tcl $(REPLAY) \
 	  + 'fuzzer' tools/fuzz --seconds 900 \
 	  + "SQLite's own suite" tclsh tests/sqlite/suite.tcl \
+	  + 'under the sanitizers' make -s asan \
+	  + 'under valgrind' make -s valgrind \
+	  + 'coverage' tools/coverage \
 	  + 'mutants' tclsh tests/mutants/mutants.tcl --count 40 \
 	  + "suite on the system's SQLite" env TM_LARGE=1 tools/with-sqlite system tclsh tests/run.tcl $(TESTS) \
 	  + 'static form on the newest SQLite' tools/with-sqlite newest $(BUILD)/tests/static_test \
