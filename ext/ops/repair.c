@@ -383,12 +383,15 @@ static void repair_check(TmRun *run, RepairReport *report, RepairCheck *check, b
 
 /* ---- all of them ------------------------------------------------------------- */
 
+static bool repair_is_named(const char *check, TmText name) {
+  return (int)strlen(check) == name.n && memcmp(check, name.z, (size_t)name.n) == 0;
+}
+
 /* The doctor ends where the schema itself cannot be read, and then has not come to this check. */
 static bool repair_is_out_of_reach(const RepairReport *report, TmText name) {
   if (report->count == 0 || report->checks[report->count - 1].is_ok) return false;
   for (int i = 0; i < CURES; i++) {
-    const char *check = cures[i].check;
-    if ((int)strlen(check) == name.n && memcmp(check, name.z, (size_t)name.n) == 0) return true;
+    if (repair_is_named(cures[i].check, name)) return true;
   }
   return false;
 }
@@ -441,10 +444,7 @@ void tm_repair_run(TmRun *run, TmText name, TmRepairRow *row, void *arg) {
   } else if (!tm_run_failed(run)) {
     RepairCheck *check = NULL;
     for (int i = 0; i < report->count; i++) {
-      RepairCheck *one = &report->checks[i];
-      if ((int)strlen(one->name) == name.n && memcmp(one->name, name.z, (size_t)name.n) == 0) {
-        check = one;
-      }
+      if (repair_is_named(report->checks[i].name, name)) check = &report->checks[i];
     }
     if (!check) {
       repair_unknown(run, report, name);

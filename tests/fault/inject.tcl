@@ -5,8 +5,9 @@
 #          memory is given back, and the database keeps every rule.
 # Why:     what a fault leaves behind is seen by nobody until it is somebody's money.
 #
-# The injectors are SQLite's own (malloc_common.tcl), but for the authorizer that denies one thing. A call begins with a connection that is new,
-# so that faults meet it while it reads the schema and prepares its statements as well.
+# The injectors are SQLite's own (malloc_common.tcl), but for the authorizer that denies one thing. A
+# call begins with a connection that is new, so that faults meet it while it reads the schema and
+# prepares its statements as well.
 
 namespace eval ::inject {
   variable kinds {
