@@ -128,7 +128,7 @@ proc summary {counts} {
 
 # rule, what is done to the ledger or the database
 set controls {
-  no_acknowledged_task_is_lost {DELETE FROM tm_task WHERE id = (SELECT id FROM born JOIN tm_task USING (id) WHERE state = 'completed' LIMIT 1)}
+  no_acknowledged_task_is_lost {DELETE FROM tm_task WHERE id = (SELECT id FROM born JOIN tm_task USING (id) WHERE state = 'completed' AND flow & 6 = 0 LIMIT 1)}
   no_acknowledged_task_is_lost {INSERT INTO born VALUES (0, 0, (SELECT max(id) + 1 FROM tm_task), 'k0.0')}
   an_acknowledged_task_has_one_id {INSERT INTO born SELECT life, seq, id + 1, key FROM born WHERE id > 0 LIMIT 1}
   what_was_asked_for_once_is_there_once {UPDATE tm_task SET payload = (SELECT key FROM born ORDER BY id LIMIT 1) WHERE id = (SELECT max(id) FROM born)}
