@@ -174,6 +174,42 @@ UPDATE main.tm_task
 SET flow = flow & ~186
 WHERE flow & 186 AND NOT EXISTS (SELECT 1 FROM main.tm_flow WHERE task_id = tm_task.id);
 
+-- A window that outlives its task is its key's alone; any other key of a task that is gone goes too.
+-- name: repair_keys_gone
+DELETE FROM main.tm_unique
+WHERE is_orphan = 0 AND until_ms IS NULL AND task_id NOT IN (SELECT id FROM main.tm_task);
+
+-- name: repair_keys_owned
+UPDATE main.tm_unique
+SET is_orphan = task_id NOT IN (SELECT id FROM main.tm_task)
+WHERE is_orphan = (task_id IN (SELECT id FROM main.tm_task));
+
+-- name: repair_keys_bits
+UPDATE main.tm_task
+SET flow = iif(id IN (SELECT task_id FROM main.tm_unique), flow | 1, flow & ~1)
+WHERE (flow & 1) <> (id IN (SELECT task_id FROM main.tm_unique));
+
+-- name: repair_keys_free
+UPDATE main.tm_unique
+SET is_held = 0
+WHERE is_held
+  AND scope <> 'all'
+  AND EXISTS (
+    SELECT 1 FROM main.tm_task AS t
+    WHERE t.id = task_id
+      AND (t.finished_ms IS NOT NULL OR (scope = 'queued' AND t.token > 0 AND t.state IN ('running', 'cancelling', 'waiting')))
+  );
+
+-- Where another task holds it by now, whose it is is for somebody to say.
+-- name: repair_keys_held
+UPDATE OR IGNORE main.tm_unique
+SET is_held = 1
+WHERE NOT is_held
+  AND EXISTS (
+    SELECT 1 FROM main.tm_task AS t
+    WHERE t.id = task_id AND t.finished_ms IS NULL AND (scope = 'incomplete' OR t.token = 0)
+  );
+
 -- name: repair_bits
 UPDATE main.tm_task
 SET flow = flow
