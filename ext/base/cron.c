@@ -25,9 +25,9 @@ static int cron_lowest_bit(uint64_t bits) {
   return n;
 }
 
-/* The lowest value >= from, or -1. */
+/* The lowest value >= from, or -1. No value of a field, nor one more, reaches 64. */
 static int cron_next_value(uint64_t values, int from) {
-  uint64_t left = from < 64 ? values >> from : 0;
+  uint64_t left = values >> from;
 
   return left == 0 ? -1 : from + cron_lowest_bit(left);
 }

@@ -91,6 +91,25 @@ static void test_cron_random(Tally *tally) {
   check(tally, good > 10000 && wrong == 0, "300,000 random texts are refused, or fire as they say");
 }
 
+/* In the last hours of 9999 the clocks of Kiritimati show the next year. */
+static void test_cron_end(Tally *tally) {
+  TmError error = {0};
+  TmZone *zone = tm_zone_load((TmText){"Pacific/Kiritimati", 18}, &error);
+  TmCron cron, kept;
+
+  if (!zone || !parse("0 0 1 1 *", 9, &cron)) abort();
+  check(tally,
+        tm_cron_next(&cron, zone, TM_TIME_MAX_MS) == TM_CRON_NEVER &&
+            tm_cron_next(&cron, zone, TM_TIME_MAX_MS - 15 * 3600000) ==
+                TM_TIME_MAX_MS + 1 - 14 * 3600000,
+        "the last new year fires, and no other day follows");
+  tm_zone_free(zone);
+  tm_error_nomem(&error);
+  check(tally, !tm_cron_parse(tm_text_of("* * * * *"), &kept, &error) && error.rc == SQLITE_NOMEM,
+        "after an error no spec is read, and the error stays");
+  tm_error_clear(&error);
+}
+
 static void test_cron_start(Tally *tally) {
   TmCron cron;
 
@@ -166,6 +185,7 @@ static void test_cron_newest(Tally *tally) {
 void test_cron(Tally *tally) {
   test_cron_bytes(tally);
   test_cron_random(tally);
+  test_cron_end(tally);
   test_cron_start(tally);
   test_cron_cost(tally);
   test_cron_newest(tally);

@@ -47,6 +47,7 @@ static void test_error_message(Tally *tally) {
 static void test_error_sqlite(Tally *tally) {
   TmError error;
   sqlite3 *db = NULL;
+  sqlite3_stmt *stmt = NULL;
   int rc;
 
   tm_error_init(&error, "tm_claim");
@@ -73,6 +74,17 @@ static void test_error_sqlite(Tally *tally) {
   tm_error_sqlite(&error, db, rc);
   check(tally, error_reads(&error, SQLITE_CONSTRAINT_UNIQUE, "UNIQUE constraint failed: t.a"),
         "a primary code becomes the connection's extended one");
+  tm_error_clear(&error);
+  /* One that SQLite does not prepare again by itself. */
+  rc = sqlite3_prepare(db, "SELECT * FROM t", -1, &stmt, NULL);
+  if (rc != SQLITE_OK) abort();
+  if (sqlite3_exec(db, "CREATE TABLE u(a)", NULL, NULL, NULL) != SQLITE_OK) abort();
+  sqlite3_step(stmt);
+  rc = sqlite3_finalize(stmt);
+  tm_error_sqlite(&error, db, rc);
+  check(tally,
+        rc == SQLITE_SCHEMA && error_reads(&error, SQLITE_ERROR, "database schema has changed"),
+        "a schema that changed is an error, for SQLite would run the verb once more");
   tm_error_clear(&error);
   tm_error_sqlite(&error, db, SQLITE_NOMEM);
   check(tally, error_reads(&error, SQLITE_NOMEM, NULL), "out of memory carries no text");

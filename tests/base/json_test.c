@@ -216,7 +216,7 @@ static void test_json_numbers(Tally *tally) {
         "a real too large is infinite");
   check(tally,
         real_reads("1e-999", 0) && real_reads("0e99999999999999999999", 0) &&
-            real_reads("0.000e5", 0),
+            real_reads("0.001e-99999999999999999999", 0) && real_reads("0.000e5", 0),
         "a real too small is zero");
 
   memset(text, '0', sizeof text);
@@ -339,6 +339,9 @@ static void test_json_text(Tally *tally) {
         text_decodes("\"\\ud800\"", "\xef\xbf\xbd", 3) &&
             text_decodes("\"\\udc00\\ud800\"", "\xef\xbf\xbd\xef\xbf\xbd", 6) &&
             text_decodes("\"\\ud800\\n\"", "\xef\xbf\xbd\n", 4) &&
+            text_decodes("\"\\ud800\\n12345\"", "\xef\xbf\xbd\n12345", 9) &&
+            text_decodes("\"\\ud83d\\u00e9\"", "\xef\xbf\xbd\xc3\xa9", 5) &&
+            text_decodes("\"\\ud83d\\ue000\"", "\xef\xbf\xbd\xee\x80\x80", 6) &&
             text_decodes("\"\\ud800\\ud83d\\ude00\"", "\xef\xbf\xbd\xf0\x9f\x98\x80", 7),
         "a lone surrogate becomes U+FFFD");
   check(tally, text_decodes("\"a\\u0000b\"", "a\0b", 3), "a NUL is kept and counted");

@@ -62,6 +62,9 @@ static void test_suggest_offers(Tally *tally) {
   tm_suggest_init(&suggest, candidate, 65);
   tm_suggest_offer(&suggest, candidate, 65);
   check(tally, tm_suggest_best(&suggest) == NULL, "offers for too long a word do nothing");
+  tm_suggest_init(&suggest, candidate, -1);
+  tm_suggest_offer(&suggest, candidate, 0);
+  check(tally, tm_suggest_best(&suggest) == NULL, "nor do they for none");
 }
 
 void test_suggest(Tally *tally) {

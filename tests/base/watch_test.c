@@ -53,7 +53,10 @@ static void test_watch_file(Tally *tally, const char *path) {
     return;
   }
   remove(path);
-  check(tally, tm_watch_follow(watch, path) == TM_WATCH_NONE, "what is not there is not watched");
+  check(tally,
+        tm_watch_follow(watch, path) == TM_WATCH_NONE &&
+            tm_watch_follow(watch, NULL) == TM_WATCH_NONE,
+        "what is not there is not watched, nor what has no name");
   append(path, 1);
   check(tally,
         tm_watch_follow(watch, path) == TM_WATCH_NEW &&

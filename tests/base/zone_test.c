@@ -140,6 +140,10 @@ static void test_rule_spans(Tally *tally) {
                           utc(2048, 4, 9, 23, 0), 3600),
         "J60 is always March 1; day 59 is February 29 in a leap year");
   check(tally,
+        rule_has_span("AAA0BBB,J59/0,J60/0", utc(2048, 2, 28, 12, 0), utc(2048, 2, 28, 0, 0),
+                      utc(2048, 2, 29, 23, 0), 3600),
+        "J59 is always February 28");
+  check(tally,
         rule_has_span("XXX3EDT4,0/0,J365/23", utc(2050, 6, 1, 0, 0), utc(2050, 1, 1, 3, 0),
                       utc(2051, 1, 1, 3, 0), -14400),
         "saving that begins where it ends lasts all year");
@@ -468,7 +472,7 @@ static void write_file(const char *folder, const char *name, const void *bytes, 
 /* A folder of zones beside the program. */
 static void test_folder(Tally *tally, const char *folder) {
   const char *const names[] = {"UTC", "tzdata.zi", "Test_Berlin", "Test_Huge"};
-  const char list[] = "# names\nZ Test_Berlin 1\nL Test_Berlin Test_Alias\nR x 1\n";
+  const char list[] = "# names\nZ Test_Berlin 1\nL Test_Berlin Test_Alias\nL Test_Cut\nR x 1\n";
   Bytes file = make_file(BERLIN);
   char *huge = calloc(1, TM_ZONE_FILE_MAX_BYTES + 1);
   TmError error;
@@ -484,6 +488,12 @@ static void test_folder(Tally *tally, const char *folder) {
   check(tally, zone != NULL && offset_at(zone, utc(2050, 7, 1, 0, 0)) == 7200,
         "a zone is read from its file");
   tm_zone_free(zone);
+  tm_error_nomem(&error);
+  check(tally,
+        tm_zone_load_from(&folder, 1, tm_text_of("Test_Berlin"), &error) == NULL &&
+            tm_zone_read(file.at, file.n, tm_text_of("Test_Berlin"), &error) == NULL &&
+            error.rc == SQLITE_NOMEM,
+        "after an error no zone is read, and the error stays");
   tm_error_clear(&error);
   check(tally, fails(folder, "Test_Huge", 9, "over 65536 bytes"), "a huge file is not read");
   check(tally,
