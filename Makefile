@@ -206,6 +206,11 @@ $(BUILD)/tests/static_test: tests/static/static_test.c $(BUILD)/libtm.a ext/tm.h
 	@mkdir -p $(@D)
 	$(CC) -std=c11 $(WARNINGS) -DSQLITE_CORE $(CFLAGS) $(LDFLAGS) -Iext -o $@ $< $(BUILD)/libtm.a -lsqlite3 -lm
 
+# What is generated of the columns of the statements, beside what SQLite says of them.
+$(BUILD)/tests/queries_test: tests/static/queries_test.c $(BUILD)/libtm.a ext/tm.h
+	@mkdir -p $(@D)
+	$(CC) -std=c11 $(WARNINGS) -DSQLITE_CORE $(CFLAGS) $(LDFLAGS) -Iext -I$(BUILD)/gen -o $@ $< $(BUILD)/gen/queries.c $(BUILD)/libtm.a -lsqlite3 -lm
+
 # Processes that work and are killed.
 $(BUILD)/tests/death: $(wildcard tests/death/*.c) tests/death/death.h $(BUILD)/libtm.a ext/tm.h
 	@mkdir -p $(@D)
@@ -231,7 +236,7 @@ $(BUILD)/tests/replay-torn: $(FUZZ) tests/fuzz/fuzz.h ext/face/call.c $(ASAN)/li
 
 REPLAY := $(BUILD)/tests/replay $(BUILD)/tests/replay-torn
 
-tests: $(REPLAY) all $(BUILD)/tests/base_test $(BUILD)/tests/static_test $(BUILD)/tests/death
+tests: $(REPLAY) all $(BUILD)/tests/base_test $(BUILD)/tests/static_test $(BUILD)/tests/queries_test $(BUILD)/tests/death
 
 # On the system's SQLite all of them, but for the atomicity matrix one context of 16 and one cell of
 # nine of it; on the newest those that are not slow, and one context of 56. `make test-all` runs every
@@ -242,6 +247,7 @@ test: ## the daily tests, on the system's SQLite and on the newest; installs wha
 	@tools/total \
 	  'base layer in C' $(BUILD)/tests/base_test \
 	  + 'static form' $(BUILD)/tests/static_test \
+	  + 'columns of the statements' $(BUILD)/tests/queries_test \
 	  + 'process death' tclsh tests/death/death.tcl --kills 300 --seconds 0 \
 	  + 'power loss' tclsh tests/crash/power.tcl --losses 432 \
 	  + 'inputs of the fuzzer' tclsh tests/fuzz/replay.tcl $(REPLAY) \
@@ -250,6 +256,7 @@ test: ## the daily tests, on the system's SQLite and on the newest; installs wha
 	  + 'control of the model check' tclsh tests/model/model.tcl --control --seed 1 \
 	  + "suite on the system's SQLite" env TM_MATRIX_CONTEXTS=16 TM_MATRIX_EVERY=9 tools/with-sqlite system tclsh tests/run.tcl $(TESTS) \
 	  + 'static form on the newest SQLite' tools/with-sqlite newest $(BUILD)/tests/static_test \
+	  + 'columns of the statements on the newest SQLite' tools/with-sqlite newest $(BUILD)/tests/queries_test \
 	  + 'suite on the newest SQLite' env TM_MATRIX_EVERY=20 tools/with-sqlite newest tclsh tests/run.tcl -quick $(TESTS) \
 	  $(if $(TESTS),,+ 'matrix on the newest SQLite' env TM_MATRIX_CONTEXTS=56 TM_MATRIX_EVERY=9 tools/with-sqlite newest tclsh tests/run.tcl atomic/matrix)
 
@@ -259,6 +266,7 @@ test-all: ## every test on both, with every cell of the atomicity matrix; some h
 	@tools/total \
 	  'base layer in C' $(BUILD)/tests/base_test \
 	  + 'static form' $(BUILD)/tests/static_test \
+	  + 'columns of the statements' $(BUILD)/tests/queries_test \
 	  + 'process death' tclsh tests/death/death.tcl \
 	  + 'power loss' tclsh tests/crash/power.tcl \
 	  + 'faults' tclsh tests/fault/fault.tcl --gap 1.5 --contexts 8 \
@@ -273,6 +281,7 @@ test-all: ## every test on both, with every cell of the atomicity matrix; some h
 	  + 'mutants' tclsh tests/mutants/mutants.tcl --count 40 \
 	  + "suite on the system's SQLite" env TM_LARGE=1 tools/with-sqlite system tclsh tests/run.tcl $(TESTS) \
 	  + 'static form on the newest SQLite' tools/with-sqlite newest $(BUILD)/tests/static_test \
+	  + 'columns of the statements on the newest SQLite' tools/with-sqlite newest $(BUILD)/tests/queries_test \
 	  + 'suite on the newest SQLite' env TM_LARGE=1 tools/with-sqlite newest tclsh tests/run.tcl $(TESTS)
 
 test-quick: all ## one of five tests that are not slow, in 15 seconds; TESTS="names" to choose

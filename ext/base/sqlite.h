@@ -19,6 +19,16 @@ extern const sqlite3_api_routines *sqlite3_api;
 #endif
 #endif
 
+/* False where SQLite was built without sqlite3_column_decltype(). */
+#ifdef SQLITE_OMIT_DECLTYPE
+#define TM_HAS_DECLTYPE                       false
+#define sqlite3_column_decltype(stmt, column) ((const char *)NULL)
+#elif defined(SQLITE_CORE)
+#define TM_HAS_DECLTYPE true
+#else
+#define TM_HAS_DECLTYPE (sqlite3_api->column_decltype != NULL)
+#endif
+
 /* Added in SQLite 3.45; older versions ignore unknown function flags. */
 #ifndef SQLITE_RESULT_SUBTYPE
 #define SQLITE_RESULT_SUBTYPE 0x001000000

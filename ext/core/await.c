@@ -8,10 +8,6 @@
 
 enum { AWAIT_WAITS = 0, AWAIT_MET = 1, AWAIT_FAILED = 2, AWAIT_OVERRULED = 3 };
 
-static void await_need_reads(const TmStmt *s, int column, const char *table) {
-  if (!tm_run_failed(s->run) && !tm_stmt_reads(s, column)) tm_run_unreadable(s->run, table);
-}
-
 /* ---- one wait ---------------------------------------------------------- */
 
 typedef struct Wait {
@@ -33,9 +29,6 @@ static Wait await_read(TmRun *run, sqlite3_int64 id, TmText group) {
     wait.unmet = tm_stmt_int(&s, TM_C_GROUP_WAIT_ROW_UNMET);
     wait.flow = (unsigned)tm_stmt_int(&s, TM_C_GROUP_WAIT_ROW_FLOW);
   }
-  await_need_reads(&s, TM_C_GROUP_WAIT_ROW_STATUS, "tm_group_wait");
-  await_need_reads(&s, TM_C_GROUP_WAIT_ROW_UNMET, "tm_flow");
-  await_need_reads(&s, TM_C_GROUP_WAIT_ROW_FLOW, "tm_task");
   tm_stmt_close(&s);
   return wait;
 }
@@ -78,7 +71,6 @@ static int await_status(TmRun *run, const TmGroupNeed *need) {
     bool is_met = need->takes_final || tm_stmt_int(&s, TM_C_GROUP_STATE_FAILURES) == 0;
     status = is_met ? AWAIT_MET : AWAIT_FAILED;
   }
-  await_need_reads(&s, TM_C_GROUP_STATE_FINISHED_MS, "tm_group");
   tm_stmt_close(&s);
   return status;
 }
@@ -88,7 +80,6 @@ static bool await_has_waiters(TmRun *run, TmText group) {
   tm_stmt_open(run, TM_Q_GROUP_HAS_WAITERS, &s);
   tm_stmt_bind_text(&s, TM_P_GROUP_HAS_WAITERS_GROUP_NAME, group);
   bool has_waiters = tm_stmt_row(&s);
-  await_need_reads(&s, TM_C_GROUP_HAS_WAITERS_TASK_ID, "tm_group_wait");
   tm_stmt_close(&s);
   return has_waiters;
 }
@@ -153,7 +144,6 @@ static sqlite3_int64 await_unmet(TmRun *run, sqlite3_int64 id) {
   tm_stmt_open(run, TM_Q_DEPEND_UNMET, &s);
   tm_stmt_bind_int(&s, TM_P_DEPEND_UNMET_TASK_ID, id);
   sqlite3_int64 unmet = tm_stmt_row(&s) ? tm_stmt_int(&s, TM_C_DEPEND_UNMET_UNMET) : 0;
-  await_need_reads(&s, TM_C_DEPEND_UNMET_UNMET, "tm_flow");
   tm_stmt_close(&s);
   return unmet;
 }
@@ -200,8 +190,6 @@ bool tm_await_ended(TmRun *run, sqlite3_int64 id, TmAwaited *awaited) {
       memcpy(awaited->on_failure, on_failure.z, (size_t)on_failure.n);
     }
   }
-  await_need_reads(&s, TM_C_GROUP_WAIT_ENDED_STATUS, "tm_group_wait");
-  await_need_reads(&s, TM_C_GROUP_WAIT_ENDED_ON_FAILURE, "tm_flow");
   tm_stmt_close(&s);
   return is_there;
 }
@@ -216,7 +204,6 @@ void tm_await_prove_end(TmRun *run, TmText group) {
   tm_stmt_open(run, TM_Q_GROUP_WAIT_FORGOTTEN, &s);
   tm_stmt_bind_text(&s, TM_P_GROUP_WAIT_FORGOTTEN_GROUP_NAME, group);
   bool is_forgotten = tm_stmt_row(&s);
-  await_need_reads(&s, TM_C_GROUP_WAIT_FORGOTTEN_TASK_ID, "tm_group_wait");
   tm_stmt_close(&s);
   if (is_forgotten) tm_run_dropped(run, "tm_group_wait or tm_settle");
 }
@@ -240,7 +227,6 @@ void tm_await_rearm(TmRun *run, sqlite3_int64 id) {
         memcpy(name, found.z, (size_t)found.n);
       }
     }
-    await_need_reads(&s, TM_C_GROUP_WAIT_OTHER_GROUP_NAME, "tm_group_wait");
     tm_stmt_close(&s);
     if (!group.n) return;
     await_set(run, id, group, status);

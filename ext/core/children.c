@@ -41,9 +41,6 @@ static sqlite3_int64 children_after(TmRun *run, const TmChildren *walk, sqlite3_
   tm_stmt_bind_int(&s, TM_P_CHILD_AFTER_PARENT_ID, parent_id);
   tm_stmt_bind_int(&s, TM_P_CHILD_AFTER_AFTER_ID, after_id);
   sqlite3_int64 id = tm_stmt_row(&s) ? tm_stmt_int(&s, TM_C_CHILD_AFTER_TASK_ID) : 0;
-  if (!tm_run_failed(run) && !tm_stmt_reads(&s, TM_C_CHILD_AFTER_TASK_ID)) {
-    tm_run_unreadable(run, "tm_flow");
-  }
   tm_stmt_close(&s);
   return id <= walk->last_id ? id : 0;
 }
@@ -53,9 +50,6 @@ static sqlite3_int64 children_parent(TmRun *run, sqlite3_int64 id) {
   tm_stmt_open(run, TM_Q_CHILD_PARENT, &s);
   tm_stmt_bind_int(&s, TM_P_CHILD_PARENT_TASK_ID, id);
   sqlite3_int64 parent_id = tm_stmt_row(&s) ? tm_stmt_int(&s, TM_C_CHILD_PARENT_PARENT_ID) : 0;
-  if (!tm_run_failed(run) && !tm_stmt_reads(&s, TM_C_CHILD_PARENT_PARENT_ID)) {
-    tm_run_unreadable(run, "tm_flow");
-  }
   tm_stmt_close(&s);
   return parent_id;
 }

@@ -76,10 +76,6 @@ typedef struct Edge {
   unsigned needed_flow;
 } Edge;
 
-static void depend_need_reads(const TmStmt *s, int column, const char *table) {
-  if (!tm_run_failed(s->run) && !tm_stmt_reads(s, column)) tm_run_unreadable(s->run, table);
-}
-
 static Edge depend_edge(TmRun *run, sqlite3_int64 task_id, sqlite3_int64 needs_id) {
   Edge edge = {.task_id = task_id, .needs_id = needs_id};
   TmStmt s;
@@ -95,9 +91,6 @@ static Edge depend_edge(TmRun *run, sqlite3_int64 task_id, sqlite3_int64 needs_i
     edge.on_failure = depend_on_failure(tm_stmt_text(&s, TM_C_DEPEND_EDGE_ON_FAILURE));
     edge.needed_flow = (unsigned)tm_stmt_int(&s, TM_C_DEPEND_EDGE_NEEDED_FLOW);
   }
-  depend_need_reads(&s, TM_C_DEPEND_EDGE_STATUS, "tm_dependency");
-  depend_need_reads(&s, TM_C_DEPEND_EDGE_UNMET, "tm_flow");
-  depend_need_reads(&s, TM_C_DEPEND_EDGE_NEEDED_FLOW, "tm_task");
   tm_stmt_close(&s);
   return edge;
 }
@@ -129,7 +122,6 @@ static sqlite3_int64 depend_unmet(TmRun *run, sqlite3_int64 task_id) {
   tm_stmt_open(run, TM_Q_DEPEND_UNMET, &s);
   tm_stmt_bind_int(&s, TM_P_DEPEND_UNMET_TASK_ID, task_id);
   sqlite3_int64 unmet = tm_stmt_row(&s) ? tm_stmt_int(&s, TM_C_DEPEND_UNMET_UNMET) : 0;
-  depend_need_reads(&s, TM_C_DEPEND_UNMET_UNMET, "tm_flow");
   tm_stmt_close(&s);
   return unmet;
 }
@@ -158,7 +150,6 @@ static TmState depend_look(TmRun *run, sqlite3_int64 id, unsigned *flow) {
     state = tm_state_of(tm_stmt_text(&s, TM_C_DEPEND_LOOK_STATE));
     *flow = (unsigned)tm_stmt_int(&s, TM_C_DEPEND_LOOK_FLOW);
   }
-  depend_need_reads(&s, TM_C_DEPEND_LOOK_STATE, "tm_task");
   tm_stmt_close(&s);
   return state;
 }
@@ -221,7 +212,6 @@ static bool depend_is_noted(TmRun *run, sqlite3_int64 id) {
   tm_stmt_open(run, TM_Q_DEPEND_NOTED, &s);
   tm_stmt_bind_int(&s, TM_P_DEPEND_NOTED_TASK_ID, id);
   bool is_noted = tm_stmt_row(&s);
-  depend_need_reads(&s, TM_C_DEPEND_NOTED_TASK_ID, "tm_settle");
   tm_stmt_close(&s);
   return is_noted;
 }
@@ -251,7 +241,6 @@ static void settle_read(TmRun *run, TmSettling *settling) {
   while (tm_stmt_row(&s)) {
     settling->ids[settling->count++] = tm_stmt_int(&s, TM_C_DEPEND_NOTES_TASK_ID);
   }
-  depend_need_reads(&s, TM_C_DEPEND_NOTES_TASK_ID, "tm_settle");
   tm_stmt_close(&s);
   settling->has_notes = settling->count > 0;
   for (int i = 0; i < settling->count && !tm_run_failed(run); i++) {
@@ -292,7 +281,6 @@ static void settle_end(TmRun *run, TmSettling *settling, sqlite3_int64 id, TmSta
     tm_stmt_bind_int(&s, TM_P_DEPEND_WAITING_ID, id);
     tm_stmt_bind_int(&s, TM_P_DEPEND_WAITING_LIMIT, limit > 0 ? limit : 1);
     while (tm_stmt_row(&s)) ids[count++] = tm_stmt_int(&s, TM_C_DEPEND_WAITING_TASK_ID);
-    depend_need_reads(&s, TM_C_DEPEND_WAITING_TASK_ID, "tm_dependency");
     tm_stmt_close(&s);
     for (int i = 0; i < count && !tm_run_failed(run); i++) {
       /* Nothing came between this look at the first and the one before: it would have no end. */
@@ -520,8 +508,6 @@ static int depend_read_failed(TmRun *run, sqlite3_int64 id, sqlite3_int64 after_
     failed[count++].status = depend_status(tm_state_of(tm_stmt_text(&s, TM_C_DEPEND_FAILED_STATE)),
                                            needs.z && strcmp(needs.z, "final") == 0);
   }
-  depend_need_reads(&s, TM_C_DEPEND_FAILED_NEEDS_ID, "tm_dependency");
-  depend_need_reads(&s, TM_C_DEPEND_FAILED_STATE, "tm_task");
   tm_stmt_close(&s);
   return count;
 }
@@ -558,7 +544,6 @@ sqlite3_int64 tm_depend_dependant(TmRun *run, sqlite3_int64 id, TmState *state) 
     task_id = tm_stmt_int(&s, TM_C_DEPEND_DEPENDANT_TASK_ID);
     *state = tm_state_of(tm_stmt_text(&s, TM_C_DEPEND_DEPENDANT_STATE));
   }
-  depend_need_reads(&s, TM_C_DEPEND_DEPENDANT_TASK_ID, "tm_dependency");
   tm_stmt_close(&s);
   return task_id;
 }

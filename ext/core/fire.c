@@ -116,9 +116,6 @@ static bool fire_is_done(TmRun *run, TmText schedule, sqlite3_int64 slot_ms) {
   tm_stmt_bind_text(&s, TM_P_SCHEDULE_SLOT_SCHEDULE, schedule);
   tm_stmt_bind_int(&s, TM_P_SCHEDULE_SLOT_SLOT_MS, slot_ms);
   bool is_done = tm_stmt_row(&s);
-  if (!tm_run_failed(run) && !tm_stmt_reads(&s, TM_C_SCHEDULE_SLOT_TASK_ID)) {
-    tm_run_unreadable(run, "tm_schedule_slot");
-  }
   tm_stmt_close(&s);
   return is_done;
 }
@@ -146,9 +143,6 @@ static sqlite3_int64 fire_unfinished(TmRun *run, TmText schedule) {
   tm_stmt_open(run, TM_Q_SCHEDULE_UNFINISHED, &s);
   tm_stmt_bind_text(&s, TM_P_SCHEDULE_UNFINISHED_SCHEDULE, schedule);
   sqlite3_int64 id = tm_stmt_row(&s) ? tm_stmt_int(&s, TM_C_SCHEDULE_UNFINISHED_ID) : 0;
-  bool is_read = tm_stmt_reads(&s, TM_C_SCHEDULE_UNFINISHED_ID) &&
-                 tm_stmt_reads(&s, TM_C_SCHEDULE_UNFINISHED_SLOT_MS);
-  if (!tm_run_failed(run) && !is_read) tm_run_unreadable(run, "tm_task or tm_schedule_slot");
   tm_stmt_close(&s);
   return id;
 }
@@ -263,9 +257,6 @@ static sqlite3_int64 fire_find(TmRun *run, TmText queue, char *name, int *n) {
       *n = text.n > TM_NAME_MAX_BYTES ? TM_NAME_MAX_BYTES : text.n;
       memcpy(name, text.z, (size_t)*n);
     }
-  }
-  if (!tm_run_failed(run) && !tm_stmt_reads(&s, TM_C_SCHEDULE_DUE_DUE_MS)) {
-    tm_run_unreadable(run, "tm_schedule");
   }
   tm_stmt_close(&s);
   return due_ms;

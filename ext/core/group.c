@@ -35,9 +35,6 @@ static GroupRow group_take(TmStmt *s) {
     row.has_ended = !tm_stmt_is_null(s, TM_C_GROUP_ROW_FINISHED_MS);
     row.revision = tm_stmt_int(s, TM_C_GROUP_ROW_REVISION);
   }
-  if (!tm_run_failed(s->run) && !tm_stmt_reads(s, TM_C_GROUP_ROW_REVISION)) {
-    tm_run_unreadable(s->run, "tm_group");
-  }
   return row;
 }
 
@@ -60,7 +57,6 @@ static GroupRow group_of_task(TmRun *run, sqlite3_int64 task_id, TmGroupName *na
     TmText text = row.is_there ? tm_stmt_text(&s, TM_C_GROUP_OF_TASK_NAME) : TM_NO_TEXT;
     name->n = text.z && text.n <= TM_NAME_MAX_BYTES ? text.n : 0;
     if (name->n) memcpy(name->z, text.z, (size_t)name->n);
-    if (!name->n && !tm_run_failed(run)) tm_run_unreadable(run, "tm_flow or tm_group");
   }
   tm_stmt_close(&s);
   return row;

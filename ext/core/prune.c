@@ -55,11 +55,6 @@ static TmText prune_phase(const PruneNote *note) {
   return tm_text_of(note->phase == TM_STATE_COUNT ? PRUNE_IN_USE : tm_state_name(note->phase));
 }
 
-/* An authorizer that hides a column would make notes look untrue, or tasks unlimited. */
-static void prune_need_reads(const TmStmt *s, int column, const char *table) {
-  if (!tm_run_failed(s->run) && !tm_stmt_reads(s, column)) tm_run_unreadable(s->run, table);
-}
-
 static void prune_forget(TmRun *run, const PruneQueue *queue, const PruneNote *note) {
   TmStmt s;
   tm_stmt_open(run, TM_Q_PRUNE_FORGET, &s);
@@ -99,7 +94,6 @@ static void prune_take_back(TmRun *run, const PruneQueue *queue, const PruneNote
     note.phase = tm_state_of(tm_stmt_text(&s, TM_C_PRUNE_ASIDE_STATE));
     note.at_ms = tm_stmt_int(&s, TM_C_PRUNE_ASIDE_AT_MS);
   }
-  prune_need_reads(&s, TM_C_PRUNE_ASIDE_STATE, "tm_task");
   tm_stmt_close(&s);
   if (is_wanted) prune_note(run, queue->name, &note);
   prune_forget(run, queue, aside);
@@ -115,7 +109,6 @@ static void prune_read_rows(TmStmt *s, PruneBlock *block) {
     note->task_id = tm_stmt_int(s, TM_C_PRUNE_DUE_TASK_ID);
     note->is_current = tm_stmt_int(s, TM_C_PRUNE_DUE_IS_CURRENT) != 0;
   }
-  prune_need_reads(s, TM_C_PRUNE_DUE_STATE, "tm_task");
   tm_stmt_close(s);
 }
 
@@ -221,7 +214,6 @@ static void prune_settings(TmRun *run, PruneQueue *queue) {
     queue->tasks = tm_stmt_int(&s, TM_C_PRUNE_SETTINGS_TASKS);
     if (queue->tasks > keep) queue->excess = queue->tasks - keep;
   }
-  prune_need_reads(&s, TM_C_PRUNE_SETTINGS_KEEP_COMPLETED_MS, "tm_queue");
   tm_stmt_close(&s);
 }
 
@@ -315,8 +307,6 @@ static sqlite3_int64 prune_walk_block(TmRun *run, sqlite3_int64 after_id, sqlite
     next->queue_bytes = queue.n > TM_NAME_MAX_BYTES ? TM_NAME_MAX_BYTES : queue.n;
     if (queue.z) memcpy(next->queue, queue.z, (size_t)next->queue_bytes);
   }
-  prune_need_reads(&s, TM_C_PRUNE_WALK_FINDS_PHASE, "tm_task");
-  prune_need_reads(&s, TM_C_PRUNE_WALK_FINDS_KEEP_COUNT, "tm_queue");
   tm_stmt_close(&s);
   for (int i = 0; i < count && !tm_run_failed(run); i++) {
     prune_note(run, (TmText){found[i].queue, found[i].queue_bytes}, &found[i].note);
@@ -356,7 +346,6 @@ static bool prune_next(TmRun *run, char *name, int *n) {
     *n = next.n > TM_NAME_MAX_BYTES ? TM_NAME_MAX_BYTES : next.n;
     memcpy(name, next.z, (size_t)*n);
   }
-  prune_need_reads(&s, TM_C_PRUNE_NEXT_QUEUE, "tm_finished");
   tm_stmt_close(&s);
   return is_there;
 }

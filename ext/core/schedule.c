@@ -91,9 +91,6 @@ bool tm_schedule_load(TmRun *run, TmText name, TmScheduleRow *row) {
   tm_stmt_open(run, TM_Q_SCHEDULE_LOAD, &row->stmt);
   tm_stmt_bind_text(&row->stmt, TM_P_SCHEDULE_LOAD_NAME, name);
   bool is_there = tm_stmt_row(&row->stmt);
-  if (!tm_run_failed(run) && !tm_stmt_reads(&row->stmt, TM_C_SCHEDULE_LOAD_NAME)) {
-    tm_run_unreadable(run, "tm_schedule");
-  }
   if (is_there) schedule_read(&row->stmt, row);
   return is_there && !tm_run_failed(run);
 }
@@ -301,8 +298,7 @@ void tm_schedule_remove(TmRun *run, TmText name) {
   tm_stmt_open(run, TM_Q_SCHEDULE_LEFTOVER, &s);
   tm_stmt_bind_text(&s, TM_P_SCHEDULE_LEFTOVER_NAME, name);
   bool is_gone = tm_stmt_row(&s) && tm_stmt_is_null(&s, TM_C_SCHEDULE_LEFTOVER_NAME) &&
-                 tm_stmt_is_null(&s, TM_C_SCHEDULE_LEFTOVER_TASK_ID) &&
-                 tm_stmt_reads(&s, TM_C_SCHEDULE_LEFTOVER_TASK_ID);
+                 tm_stmt_is_null(&s, TM_C_SCHEDULE_LEFTOVER_TASK_ID);
   tm_stmt_close(&s);
   if (!is_gone) tm_run_dropped(run, "tm_schedule or tm_schedule_slot");
 }

@@ -150,10 +150,7 @@ static int select_read(TmRun *run, TmSelect *select, sqlite3_int64 last_id, sqli
     select->after_id = tm_stmt_int(&s, TM_C_SELECT_BY_ID_ID);
     on_row(arg, &s);
   }
-  bool is_readable =
-      tm_stmt_reads(&s, TM_C_SELECT_BY_ID_ID) && tm_stmt_reads(&s, TM_C_SELECT_BY_ID_STATE);
   tm_stmt_close(&s);
-  if (!is_readable) tm_run_unreadable(run, "tm_task");
   return count;
 }
 
@@ -169,9 +166,6 @@ static bool select_more_of_group(TmRun *run, TmSelect *select) {
   tm_stmt_bind_int(&s, TM_P_SELECT_GROUP_LIMIT, TM_SELECT_BLOCK);
   while (select->id_count < TM_SELECT_BLOCK && tm_stmt_row(&s)) {
     select->block[select->id_count++] = tm_stmt_int(&s, TM_C_SELECT_GROUP_TASK_ID);
-  }
-  if (!tm_run_failed(run) && !tm_stmt_reads(&s, TM_C_SELECT_GROUP_TASK_ID)) {
-    tm_run_unreadable(run, "tm_flow");
   }
   tm_stmt_close(&s);
   return select->id_count > 0;

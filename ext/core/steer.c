@@ -111,9 +111,7 @@ static Leftover steer_leftover(TmRun *run, const TmTask *task) {
     left.has_task = !tm_stmt_is_null(&s, TM_C_TASK_LEFTOVER_TASK);
     left.has_event = !tm_stmt_is_null(&s, TM_C_TASK_LEFTOVER_EVENT);
     left.has_attempt = !tm_stmt_is_null(&s, TM_C_TASK_LEFTOVER_ATTEMPT);
-    left.is_readable = tm_stmt_reads(&s, TM_C_TASK_LEFTOVER_TASK) &&
-                       tm_stmt_reads(&s, TM_C_TASK_LEFTOVER_EVENT) &&
-                       tm_stmt_reads(&s, TM_C_TASK_LEFTOVER_ATTEMPT);
+    left.is_readable = true;
     left.next_task_id = tm_stmt_int(&s, TM_C_TASK_LEFTOVER_NEXT_TASK_ID);
     left.next_event_id = tm_stmt_int(&s, TM_C_TASK_LEFTOVER_NEXT_EVENT_ID);
   }

@@ -74,12 +74,6 @@ static void unique_read_holder(TmStmt *s, Holder *holder) {
       memcpy(holder->queue, queue.z, (size_t)queue.n);
     }
   }
-  if (!tm_run_failed(s->run) && !tm_stmt_reads(s, TM_C_UNIQUE_HOLDER_TASK_ID)) {
-    tm_run_unreadable(s->run, "tm_unique");
-  }
-  if (!tm_run_failed(s->run) && !tm_stmt_reads(s, TM_C_UNIQUE_HOLDER_STATE)) {
-    tm_run_unreadable(s->run, "tm_task");
-  }
   tm_stmt_close(s);
 }
 
@@ -247,9 +241,7 @@ void tm_unique_need_reads(TmRun *run, sqlite3_int64 task_id) {
   tm_stmt_open(run, TM_Q_UNIQUE_ROW, &s);
   tm_stmt_bind_int(&s, TM_P_UNIQUE_ROW_TASK_ID, task_id);
   tm_stmt_row(&s);
-  bool is_readable = tm_stmt_reads(&s, TM_C_UNIQUE_ROW_KEY);
   tm_stmt_close(&s);
-  if (!is_readable && !tm_run_failed(run)) tm_run_unreadable(run, "tm_unique");
 }
 
 #define FORGET_BLOCK 64
@@ -264,9 +256,6 @@ void tm_unique_forget(TmRun *run, sqlite3_int64 limit) {
     tm_stmt_bind_int(&s, TM_P_UNIQUE_OVER_NOW_MS, run->now_ms);
     tm_stmt_bind_int(&s, TM_P_UNIQUE_OVER_LIMIT, limit < FORGET_BLOCK ? limit : FORGET_BLOCK);
     while (tm_stmt_row(&s)) ids[count++] = tm_stmt_int(&s, TM_C_UNIQUE_OVER_TASK_ID);
-    if (!tm_run_failed(run) && !tm_stmt_reads(&s, TM_C_UNIQUE_OVER_TASK_ID)) {
-      tm_run_unreadable(run, "tm_unique");
-    }
     tm_stmt_close(&s);
     for (int i = 0; i < count && !tm_run_failed(run); i++) {
       tm_stmt_open(run, TM_Q_UNIQUE_FORGET, &s);

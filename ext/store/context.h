@@ -52,6 +52,7 @@ typedef struct TmContext {
   bool is_deaf;   /* the watch missed a change: do not rely on it until it hears one */
   sqlite3_stmt *cached[TM_QUERY_COUNT]; /* NULL: not prepared, or in use */
   int compiled[TM_QUERY_COUNT]; /* how often it had been prepared anew when it was put back */
+  int readable[TM_QUERY_COUNT]; /* 1 + how often so when its columns were seen to be there; 0 */
   int proven[TM_QUERY_COUNT];   /* 1 + how often it had been prepared anew when it was proven; 0 */
 } TmContext;
 

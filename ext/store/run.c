@@ -68,10 +68,8 @@ static bool run_keep_settings(TmRun *run, const TmStmt *row) {
       run_floor(run, row, TM_C_RUN_BEGIN_LAST_DELETED_TASK_ID, TM_C_RUN_BEGIN_NEWEST_TASK_ID);
   settings->event_floor =
       run_floor(run, row, TM_C_RUN_BEGIN_LAST_DELETED_EVENT_ID, TM_C_RUN_BEGIN_NEWEST_EVENT_ID);
-  /* Where it cannot be read, whoever wants to know shall look, and fail. */
   settings->has_times = tm_stmt_int(row, TM_C_RUN_BEGIN_HAS_TIMES) != 0;
-  settings->has_unsettled = !tm_stmt_is_null(row, TM_C_RUN_BEGIN_UNSETTLED_ID) ||
-                            !tm_stmt_reads(row, TM_C_RUN_BEGIN_UNSETTLED_ID);
+  settings->has_unsettled = !tm_stmt_is_null(row, TM_C_RUN_BEGIN_UNSETTLED_ID);
   settings->is_known = true;
   return true;
 }
@@ -127,14 +125,15 @@ void tm_run_dropped(TmRun *run, const char *table) {
 void tm_run_unreadable(TmRun *run, const char *table) {
   if (tm_run_failed(run)) return;
   tm_error_set(&run->error, TM_WRITE_DROPPED,
-               "%s cannot be read, look for an authorizer that answers SQLITE_IGNORE", table);
+               "a column of %s cannot be read, look for an authorizer that answers SQLITE_IGNORE",
+               table);
 }
 
 /* ---- its statements -------------------------------------------------- */
 
 /* "no such table" may mean that nobody ran tm_init(), or that somebody dropped it: then say that
  * instead. What an authorizer denies may have the same code, and says all there is to say. */
-static void stmt_explain(TmRun *run, int rc) {
+static void stmt_explain(TmRun *run, TmQuery query, int rc) {
   tm_error_sqlite(&run->error, run->context->db, rc);
   if (rc != SQLITE_ERROR) return;
   const char *message = run->error.message ? run->error.message : "";
@@ -152,6 +151,11 @@ static void stmt_explain(TmRun *run, int rc) {
   run->is_explaining = true;
   tm_schema_explain(run);
   tm_schema_inspect(run);
+  /* Where all is as it should be, an index is of no use only for a column that an authorizer hides.
+   */
+  if (strcmp(message, "no query solution") == 0) {
+    tm_run_unreadable(run, tm_query_reads[query].tables);
+  }
   if (tm_run_failed(run)) {
     tm_error_clear(&plain);
   } else {
@@ -161,22 +165,21 @@ static void stmt_explain(TmRun *run, int rc) {
 }
 
 void tm_stmt_open(TmRun *run, TmQuery query, TmStmt *stmt) {
-  stmt->run = run;
-  stmt->query = query;
-  stmt->stmt = NULL;
+  *stmt = (TmStmt){.run = run, .query = query};
   if (tm_run_failed(run)) return;
   TmContext *context = run->context;
   run->used[query / 8] |= (unsigned char)(1U << query % 8);
   stmt->stmt = context->cached[query];
   context->cached[query] = NULL;
   if (stmt->stmt) return;
+  context->readable[query] = 0;
   context->proven[query] = 0;
   context->compiled[query] = 0;
   int rc = sqlite3_prepare_v3(context->db, tm_query_text[query], -1, SQLITE_PREPARE_PERSISTENT,
                               &stmt->stmt, NULL);
   if (rc == SQLITE_OK) return;
   stmt->stmt = NULL;
-  stmt_explain(run, rc);
+  stmt_explain(run, query, rc);
 }
 
 void tm_stmt_close(TmStmt *stmt) {
@@ -188,7 +191,7 @@ void tm_stmt_close(TmStmt *stmt) {
   int compiled = sqlite3_stmt_status(stmt->stmt, SQLITE_STMTSTATUS_REPREPARE, 0);
   if (compiled > context->compiled[stmt->query]) context->is_inspected = false;
   context->compiled[stmt->query] = compiled;
-  if (!context->cached[stmt->query] && tm_context_keep(context)) {
+  if (!stmt->is_hidden && !context->cached[stmt->query] && tm_context_keep(context)) {
     context->cached[stmt->query] = stmt->stmt;
   } else {
     sqlite3_finalize(stmt->stmt);
@@ -247,13 +250,31 @@ void tm_stmt_bind_pointer(TmStmt *stmt, int param, void *pointer, const char *ty
   if (stmt->stmt) stmt_check(stmt, sqlite3_bind_pointer(stmt->stmt, param, pointer, type, NULL));
 }
 
+/* An authorizer that answers SQLITE_IGNORE makes NULL of a column when a statement is compiled, and
+ * the column's declared type goes with it, rows or none. One look lasts until that happens again.
+ */
+static bool stmt_reads(TmStmt *stmt) {
+  uint64_t columns = tm_query_reads[stmt->query].columns;
+  if (columns == 0 || stmt->is_read || !TM_HAS_DECLTYPE) return true;
+  int *readable = &stmt->run->context->readable[stmt->query];
+  int compiled = 1 + sqlite3_stmt_status(stmt->stmt, SQLITE_STMTSTATUS_REPREPARE, 0);
+  for (int i = 0; *readable != compiled && columns >> i; i++) {
+    if ((columns >> i & 1) == 0 || sqlite3_column_decltype(stmt->stmt, i)) continue;
+    tm_run_unreadable(stmt->run, tm_query_reads[stmt->query].tables);
+    stmt->is_hidden = true;
+    return false;
+  }
+  *readable = compiled;
+  stmt->is_read = true;
+  return true;
+}
+
 bool tm_stmt_row(TmStmt *stmt) {
   if (!stmt->stmt || tm_run_failed(stmt->run)) return false;
   int rc = sqlite3_step(stmt->stmt);
-  if (rc == SQLITE_ROW) return true;
-  if (rc == SQLITE_DONE) return false;
+  if (rc == SQLITE_ROW || rc == SQLITE_DONE) return stmt_reads(stmt) && rc == SQLITE_ROW;
   /* A cached statement finds the schema gone here, and not when it is prepared. */
-  if (!tm_run_failed(stmt->run)) stmt_explain(stmt->run, rc);
+  if (!tm_run_failed(stmt->run)) stmt_explain(stmt->run, stmt->query, rc);
   return false;
 }
 
@@ -300,18 +321,6 @@ sqlite3_int64 tm_stmt_int(const TmStmt *stmt, int column) {
 
 double tm_stmt_real(const TmStmt *stmt, int column) {
   return sqlite3_column_double(stmt->stmt, column);
-}
-
-bool tm_stmt_reads(const TmStmt *stmt, int column) {
-  return stmt->stmt && sqlite3_column_decltype(stmt->stmt, column);
-}
-
-bool tm_stmt_reads_all(const TmStmt *stmt) {
-  int columns = sqlite3_column_count(stmt->stmt);
-  for (int i = 0; i < columns; i++) {
-    if (!tm_stmt_reads(stmt, i)) return false;
-  }
-  return columns > 0;
 }
 
 TmText tm_stmt_text(const TmStmt *stmt, int column) {

@@ -26,6 +26,8 @@ typedef struct TmStmt {
   TmRun *run;
   sqlite3_stmt *stmt; /* NULL after a failure */
   TmQuery query;
+  bool is_read;   /* its columns were looked at: they are there */
+  bool is_hidden; /* they were not */
 } TmStmt;
 
 /* ---- the run --------------------------------------------------------- */
@@ -93,7 +95,8 @@ void tm_stmt_bind_value(TmStmt *stmt, int param, const TmValue *value); /* not c
 void tm_stmt_bind_zeros(TmStmt *stmt, int param, int bytes);            /* a blob of them */
 void tm_stmt_bind_pointer(TmStmt *stmt, int param, void *pointer, const char *type);
 
-/* Step: true when there is a row, false at the end or on failure. */
+/* Step: true when there is a row, false at the end or on failure. [write_dropped] where an
+ * authorizer hides a column of the result; inside an expression nobody can tell. */
 bool tm_stmt_row(TmStmt *stmt);
 
 /* Step to the end and give back. */
@@ -116,11 +119,6 @@ void tm_run_proven(TmRun *run, const TmProof *proof);
 bool tm_stmt_is_null(const TmStmt *stmt, int column);
 sqlite3_int64 tm_stmt_int(const TmStmt *stmt, int column);
 double tm_stmt_real(const TmStmt *stmt, int column);
-/* After a step: false where an authorizer made NULL of a column of a table. The statement's
- * column has a declared type unless that happened. */
-bool tm_stmt_reads(const TmStmt *stmt, int column);
-/* The same of all columns; none of them may be an expression. */
-bool tm_stmt_reads_all(const TmStmt *stmt);
 TmText tm_stmt_text(const TmStmt *stmt, int column);   /* alive until the next step or close */
 TmValue tm_stmt_value(const TmStmt *stmt, int column); /* so too */
 

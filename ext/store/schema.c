@@ -18,9 +18,6 @@ static bool schema_exists(TmRun *run) {
   tm_stmt_open(run, TM_Q_SCHEMA_EXISTS, &stmt);
   bool exists = tm_stmt_row(&stmt);
   /* Hidden by an authorizer is not the same as not there, and would stay so in the statement. */
-  if (!tm_run_failed(run) && !tm_stmt_reads(&stmt, TM_C_SCHEMA_EXISTS_NAME)) {
-    tm_run_unreadable(run, "sqlite_schema");
-  }
   tm_stmt_close(&stmt);
   return exists;
 }
@@ -30,9 +27,6 @@ int tm_schema_version(TmRun *run) {
   TmStmt stmt;
   tm_stmt_open(run, TM_Q_SCHEMA_VERSION, &stmt);
   int version = tm_stmt_row(&stmt) ? (int)tm_stmt_int(&stmt, TM_C_SCHEMA_VERSION_VERSION) : 0;
-  if (!tm_run_failed(run) && !tm_stmt_reads(&stmt, TM_C_SCHEMA_VERSION_VERSION)) {
-    tm_run_unreadable(run, "tm_migration");
-  }
   tm_stmt_close(&stmt);
   return version;
 }

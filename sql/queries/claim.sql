@@ -31,7 +31,7 @@ LIMIT 1;
 -- The same under the lock, and the best task as the worker will get it: what the claim will have
 -- changed is in it already. Priority (higher first), then time, then id: the order of the index.
 -- name: claim_probe
--- columns: stamp clock_ms is_due is_lapsed flow moves event_id spare_bytes id token queue kind payload attempt max_attempts priority run_at_ms lease_until_ms created_ms worker tags metadata error
+-- columns: stamp clock_ms (is_due) (is_lapsed) flow moves event_id (spare_bytes) id (token) queue kind payload (attempt) max_attempts priority run_at_ms (lease_until_ms) created_ms (worker) tags metadata error
 -- plan: tm_task_live
 SELECT
   s.stamp,
@@ -76,7 +76,7 @@ WHERE s.id = 1;
 
 -- The next one, when more than the first is wanted: the same columns.
 -- name: claim_best
--- columns: stamp clock_ms is_due is_lapsed flow moves event_id spare_bytes id token queue kind payload attempt max_attempts priority run_at_ms lease_until_ms created_ms worker tags metadata error
+-- columns: (stamp) (clock_ms) (is_due) (is_lapsed) flow moves event_id (spare_bytes) id (token) queue kind payload (attempt) max_attempts priority run_at_ms (lease_until_ms) created_ms (worker) tags metadata error
 -- plan: tm_task_live
 SELECT
   NULL,
@@ -109,7 +109,7 @@ LIMIT 1;
 
 -- One that is named, if it is available: the same columns.
 -- name: claim_wanted
--- columns: stamp clock_ms is_due is_lapsed flow moves event_id spare_bytes id token queue kind payload attempt max_attempts priority run_at_ms lease_until_ms created_ms worker tags metadata error
+-- columns: (stamp) (clock_ms) (is_due) (is_lapsed) flow moves event_id (spare_bytes) id (token) queue kind payload (attempt) max_attempts priority run_at_ms (lease_until_ms) created_ms (worker) tags metadata error
 SELECT
   NULL,
   NULL,

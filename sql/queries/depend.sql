@@ -98,7 +98,7 @@ UPDATE main.tm_setting SET stamp = random() WHERE id = 1;
 
 -- What tm_get shows.
 -- name: depend_of
--- columns: needs_id needs status
+-- columns: needs_id needs (status)
 SELECT
   needs_id,
   needs,

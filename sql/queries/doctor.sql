@@ -1,7 +1,7 @@
 -- What tm_doctor asks beside sql/invariants.sql.
 
 -- name: doctor_foreign_keys
--- columns: detail
+-- columns: (detail)
 SELECT m.name || ' has a row that points at no row of ' || f.parent
 FROM main.sqlite_schema AS m
 CROSS JOIN pragma_foreign_key_check(m.name, 'main') AS f
@@ -9,17 +9,17 @@ WHERE m.type = 'table' AND m.name GLOB 'tm_*'
 LIMIT 1;
 
 -- name: doctor_synchronous
--- columns: level
+-- columns: (level)
 PRAGMA main.synchronous;
 
 -- name: doctor_lapsed
--- columns: tasks oldest_ms
+-- columns: (tasks) (oldest_ms)
 SELECT count(*), min(lease_until_ms)
 FROM main.tm_task
 WHERE state IN ('running', 'cancelling') AND lease_until_ms <= :now_ms;
 
 -- name: doctor_oldest
--- columns: id queue since_ms
+-- columns: id queue (since_ms)
 SELECT id, queue, max(run_at_ms, created_ms)
 FROM main.tm_task
 WHERE state = 'available'
@@ -28,7 +28,7 @@ LIMIT 1;
 
 -- Groups that somebody waits for, with nothing left to do and not sealed: was that forgotten?
 -- name: doctor_groups
--- columns: groups first
+-- columns: (groups) (first)
 SELECT count(*), min(g.name)
 FROM main.tm_group AS g
 WHERE NOT g.is_sealed
@@ -38,7 +38,7 @@ WHERE NOT g.is_sealed
 
 -- by: the tables of others that may keep a task. What an unfinished task needs stays by rights.
 -- name: doctor_in_use
--- columns: tasks first_id by
+-- columns: (tasks) (first_id) (by)
 SELECT
   count(*),
   min(f.task_id),

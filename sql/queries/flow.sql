@@ -16,7 +16,7 @@ WHERE task_id = :task_id;
 
 -- That they were written.
 -- name: flow_timed
--- columns: is_timed
+-- columns: (is_timed)
 SELECT expires_ms IS :expires_ms AND deadline_ms IS :deadline_ms AND timeout_ms IS :timeout_ms
 FROM main.tm_flow
 WHERE task_id = :task_id;

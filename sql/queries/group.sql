@@ -41,7 +41,7 @@ SELECT parent_id FROM main.tm_flow WHERE task_id = :task_id;
 
 -- What a need of a group is worth.
 -- name: group_state
--- columns: finished_ms failures
+-- columns: finished_ms (failures)
 SELECT finished_ms, cancelled + discarded FROM main.tm_group WHERE name = :name;
 
 -- name: group_wait_insert
@@ -75,7 +75,7 @@ LIMIT 1;
 -- A wait that failed, or was overruled, and is otherwise by now: met, or to be waited for again. A
 -- group with a task that waits for this one cannot be waited for.
 -- name: group_wait_other
--- columns: group_name status
+-- columns: group_name (status)
 WITH RECURSIVE waiter (id) AS (
   SELECT :task_id
   UNION
@@ -154,7 +154,7 @@ LIMIT 1;
 
 -- What tm_get shows.
 -- name: group_waits
--- columns: group needs status sealed tasks open
+-- columns: group needs (status) sealed tasks open
 SELECT
   w.group_name,
   w.needs,
@@ -170,7 +170,7 @@ ORDER BY w.group_name;
 -- Tasks near one: the 10,000 that are reached first, over needs, groups, parents and children; then
 -- groups, and what leads from one to another.
 -- name: graph
--- columns: what id name state to_id to_group needs
+-- columns: (what) id (name) state (to_id) (to_group) (needs)
 WITH RECURSIVE
   near (id) AS MATERIALIZED (
     SELECT id FROM main.tm_task WHERE id = :id

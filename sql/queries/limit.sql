@@ -5,7 +5,7 @@
 -- A time that the rate cannot reach is left of a clock that was set back, or of a lower rate: a claim
 -- mends it.
 -- name: limit_look
--- columns: is_full open_ms is_available due_ms lapse_ms has_turn rest_ms
+-- columns: (is_full) (open_ms) (is_available) due_ms lapse_ms (has_turn) (rest_ms)
 -- plan: tm_task_live tm_partition_turn
 SELECT
   l.running >= q.max_running,
@@ -52,7 +52,7 @@ WHERE q.name = :queue;
 -- rested long enough, or something waits for a time that the rate cannot reach. is_littered: empty
 -- partitions may be forgotten.
 -- name: limit_gate
--- columns: is_open is_stale is_littered id
+-- columns: (is_open) (is_stale) (is_littered) (id)
 -- plan: tm_task_live tm_partition_turn
 SELECT
   coalesce(l.running < q.max_running, 1)
@@ -173,7 +173,7 @@ LIMIT 1;
 
 -- What a move should have left of a task's place and of the line that it stands in.
 -- name: limit_proof
--- columns: id setting queue limited place flow partition due is_wrong
+-- columns: id setting queue limited place flow partition due (is_wrong)
 SELECT
   t.id,
   s.stamp,
@@ -220,7 +220,7 @@ WHERE s.id = 1;
 -- The reasons of tm_explain for a task of a queue with limits that might run else: which limit keeps
 -- it, and who holds that; what is before it in line; or that the next claim gets it.
 -- name: limit_explain
--- columns: reason detail until_ms cure
+-- columns: (reason) (detail) (until_ms) (cure)
 WITH
   task AS (
     SELECT

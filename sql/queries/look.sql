@@ -3,7 +3,7 @@
 -- The chain from the newest move back, and the birth before it. Where history was
 -- off for a while, the state at birth is that of the first move kept.
 -- name: history
--- columns: id task_id from_state to_state at_ms attempt actor reason
+-- columns: (id) task_id (from_state) (to_state) at_ms (attempt) (actor) (reason)
 WITH RECURSIVE
   chain (id) AS (
     SELECT event_id FROM main.tm_task WHERE id = :id AND event_id IS NOT NULL
@@ -37,7 +37,7 @@ ORDER BY id;
 -- Each branch is one reason. A waiting task whose time has come is as good as
 -- available: the next claim brings it back. In a queue with limits limit_explain goes on.
 -- name: explain
--- columns: reason detail until_ms cure
+-- columns: (reason) (detail) (until_ms) (cure)
 WITH
   task AS (
     SELECT
@@ -205,7 +205,7 @@ WHERE NOT is_paused
 -- One pass over the tasks. Times are of what completed in the last hour; a wait
 -- is from when the task might have run to its last claim.
 -- name: stats
--- columns: queue paused scheduled blocked available running waiting retryable cancelling held completed cancelled discarded oldest_available_ms completed_1m completed_1h wait_p50_ms wait_p95_ms wait_p99_ms run_p50_ms run_p95_ms run_p99_ms schedules next_slot_ms max_running partitions partitions_ready
+-- columns: queue paused (scheduled) (blocked) (available) (running) (waiting) (retryable) (cancelling) (held) (completed) (cancelled) (discarded) (oldest_available_ms) (completed_1m) (completed_1h) (wait_p50_ms) (wait_p95_ms) (wait_p99_ms) (run_p50_ms) (run_p95_ms) (run_p99_ms) (schedules) (next_slot_ms) max_running (partitions) (partitions_ready)
 WITH
   done AS (
     SELECT

@@ -20,7 +20,7 @@ WHERE q.name = :queue;
 
 -- is_current is 0 where somebody wrote around the rules, and the note is not true any more.
 -- name: prune_due
--- columns: phase at_ms task_id state is_current
+-- columns: phase at_ms task_id state (is_current)
 SELECT
   f.phase,
   f.at_ms,
@@ -35,7 +35,7 @@ LIMIT :limit;
 
 -- The first of all final states together: each arm is a seek and reads :limit rows at most.
 -- name: prune_oldest
--- columns: phase at_ms task_id state is_current
+-- columns: phase at_ms task_id state (is_current)
 SELECT
   f.phase,
   f.at_ms,
@@ -78,7 +78,7 @@ VALUES (:queue, :phase, :at_ms, :task_id);
 
 -- A task that was set aside. is_wanted: it is still of this queue, finished, and not noted.
 -- name: prune_aside
--- columns: state at_ms is_wanted
+-- columns: state at_ms (is_wanted)
 SELECT
   t.state,
   t.moved_ms,
@@ -93,7 +93,7 @@ WHERE t.id = :task_id;
 
 -- end_id is the last of the next :tasks tasks, NULL where none is left.
 -- name: prune_walk
--- columns: after_id end_id last_id
+-- columns: after_id (end_id) last_id
 SELECT
   w.after_id,
   (

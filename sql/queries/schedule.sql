@@ -239,7 +239,7 @@ WHERE name = :name;
 
 -- For tm_doctor: what would fire but for its pause, and whether it waits for a task.
 -- name: schedule_all
--- columns: name spec zone start_ms next_ms due_ms is_waiting
+-- columns: name spec zone start_ms next_ms due_ms (is_waiting)
 SELECT
   name,
   spec,

@@ -5,7 +5,7 @@
 -- written by hand, and is looked at before it is read as JSON: a CASE does that in this order.
 
 -- name: select_newest
--- columns: id
+-- columns: (id)
 SELECT max(id) FROM main.tm_task;
 
 -- By id. NOT INDEXED leaves the primary key: an index of the application's would sort each block.
@@ -145,5 +145,5 @@ ORDER BY task_id
 LIMIT :limit + 0;
 
 -- name: select_group_count
--- columns: groups
+-- columns: (groups)
 SELECT json_array_length(:group);

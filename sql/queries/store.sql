@@ -16,7 +16,7 @@ INSERT INTO main.tm_command (verb) SELECT :step;
 -- The beginning of every verb that does not read its task or its queue first. What
 -- those read begins with the same two columns, and the rest is kept with the stamp.
 -- name: run_begin
--- columns: stamp clock_ms version strict_queues last_deleted_task_id last_deleted_event_id newest_task_id newest_event_id unsettled_id has_times
+-- columns: stamp clock_ms (version) strict_queues last_deleted_task_id last_deleted_event_id (newest_task_id) (newest_event_id) unsettled_id has_times
 SELECT
   stamp,
   clock_ms,
@@ -55,7 +55,7 @@ SELECT type, sql FROM main.sqlite_schema WHERE lower(name) = lower(:name);
 SELECT type, name, sql FROM main.sqlite_schema;
 
 -- name: schema_rows
--- columns: count
+-- columns: (count)
 SELECT
   (SELECT count(*) FROM main.tm_task)
   + (SELECT count(*) FROM main.tm_event)
@@ -78,7 +78,7 @@ WHERE m.name GLOB 'tm_*'
 LIMIT 1;
 
 -- name: schema_graph
--- columns: states moves settings
+-- columns: (states) (moves) (settings)
 SELECT
   (SELECT count(*) FROM main.tm_state),
   (SELECT count(*) FROM main.tm_transition),
@@ -92,15 +92,15 @@ VALUES (:version, :name, :checksum, :applied_ms);
 DELETE FROM main.tm_migration WHERE version = :version;
 
 -- name: journal_mode
--- columns: mode
+-- columns: (mode)
 PRAGMA main.journal_mode;
 
 -- name: journal_wal
--- columns: mode
+-- columns: (mode)
 PRAGMA main.journal_mode = WAL;
 
 -- name: busy_timeout
--- columns: ms
+-- columns: (ms)
 PRAGMA busy_timeout;
 
 -- Where SQLite cannot go back to a savepoint (a disk is full, an interrupt sticks, the file is damaged)

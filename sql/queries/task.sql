@@ -2,7 +2,7 @@
 
 -- The stamp comes with it, which saves a verb its run_begin.
 -- name: task_load
--- columns: stamp clock_ms id queue state flow held_from event_id moves token attempt max_attempts run_at_ms lease_until_ms worker spare_bytes lease_ms backoff_kind backoff_base_ms backoff_max_ms backoff_jitter
+-- columns: stamp clock_ms id queue state flow held_from event_id moves token attempt max_attempts run_at_ms lease_until_ms worker (spare_bytes) lease_ms backoff_kind backoff_base_ms backoff_max_ms backoff_jitter
 SELECT
   s.stamp,
   s.clock_ms,
@@ -69,7 +69,7 @@ WHERE id = :id;
 
 -- What decides the size of the row of a task with a large payload.
 -- name: task_sizes
--- columns: spare_bytes state attempt token lease_until_ms moves moved_ms started_ms event_id progress worker held_from run_at_ms reason note error result
+-- columns: (spare_bytes) state attempt token lease_until_ms moves moved_ms started_ms event_id progress worker held_from run_at_ms reason note error result
 SELECT
   length(spare),
   state,
@@ -113,7 +113,7 @@ DELETE FROM main.tm_event WHERE id = :id;
 
 -- What a delete leaves: nothing of the task, and its ids not to be used again.
 -- name: task_leftover
--- columns: task event attempt next_task_id next_event_id
+-- columns: task event attempt (next_task_id) (next_event_id)
 SELECT
   (SELECT id FROM main.tm_task WHERE id = :id),
   (SELECT id FROM main.tm_event WHERE id = :event_id),

@@ -18,7 +18,7 @@ ORDER BY due_ms
 LIMIT 1;
 
 -- name: times_row
--- columns: due_ms deadline_ms stopping is_true
+-- columns: due_ms deadline_ms stopping (is_true)
 SELECT
   f.due_ms,
   f.deadline_ms,

@@ -4,7 +4,7 @@
 -- tasks share one by what stands at the borders. A REAL that is a whole number is that number, as
 -- SQLite compares them. quote() ends a text at a NUL: such a text is given as its bytes.
 -- name: unique_compose
--- columns: key
+-- columns: (key)
 SELECT
   substr(
     iif(:key IS NULL, '', ' key=' || quote(:key))
@@ -88,7 +88,7 @@ WHERE id = :id;
 
 -- That the columns were written.
 -- name: unique_replaced
--- columns: is_replaced
+-- columns: (is_replaced)
 SELECT
   payload IS :payload
   AND priority = :priority
