@@ -205,6 +205,7 @@ static int table_fail(sqlite3_vtab *base, const TmError *error) {
   if (error->message) {
     sqlite3_free(base->zErrMsg);
     base->zErrMsg = sqlite3_mprintf("%s", error->message);
+    if (!base->zErrMsg) return SQLITE_NOMEM; /* better than an error that does not say which */
   }
   return error->rc;
 }

@@ -91,6 +91,9 @@ proc ::calls::looks {} {
     doctor_sound     tasks  {SELECT * FROM tm_doctor}
     stats            tasks  {SELECT * FROM tm_stats}
     select           tasks  {SELECT * FROM tm_select('{"queue":"work","state":["running","completed"]}')}
+    select_ids       tasks  {SELECT id FROM tm_select('{"ids":[1,2,3,7,11]}')}
+    select_paths     tasks  {SELECT id FROM tm_select('{"payload":{"$.a":1,"$.\u0062":"x"},"error_like":"a\u0041%","tags":["a","b"],"created_before_ms":1900000000000}')}
+    select_states    tasks  {SELECT id FROM tm_select('{"queue":["work","two"],"state":["available","runn\u0069ng"]}')}
     explain          chained {SELECT * FROM tm_explain(3)}
     explain_limits   limited {SELECT * FROM tm_explain(3)}
     graph            chained {SELECT * FROM tm_graph(3)}
@@ -100,6 +103,40 @@ proc ::calls::looks {} {
     help             tasks  {SELECT * FROM tm_help}
     tables           tasks  {SELECT * FROM tm_task JOIN tm_event ON tm_event.task_id = tm_task.id JOIN tm_queue ON tm_queue.name = tm_task.queue}
     keeper           tasks  {SELECT count(*) FROM tm_keeper}
+  }
+}
+
+# {name base message statement ...}: what the rules refuse, and the words of it, a glob pattern.
+proc ::calls::refusals {} {
+  return {
+    state       tasks {*is completed, and must be one of: *\[wrong_state\]} {SELECT tm_hold(id) FROM tm_task WHERE state = 'completed' LIMIT 1}
+    task        tasks {*\[no_such_task\]} {SELECT tm_cancel(99999)}
+    lease       tasks {*\[lease_lost\]} {SELECT tm_heartbeat(id, token + 1) FROM tm_task WHERE state = 'running' LIMIT 1}
+    queue       tasks {*did you mean *\[no_such_queue\]} {SELECT tm_pause('wokr')}
+    option      tasks {*did you mean 'delay'*\[unknown_option\]} {SELECT tm_enqueue('work', 1, '{"dealy":"5s"}')}
+    duration    tasks {*\[bad_argument\]} {SELECT tm_enqueue('work', 1, '{"delay":"5\u0020seconds"}')}
+    json        tasks {*\[bad_json\]} {SELECT tm_enqueue('work', 1, '{"delay"}')}
+    ids         tasks {*\[bad_argument\]} {SELECT tm_cancel_where('{"ids":[3,1,"x"]}')}
+    path        tasks {*has the path*\[bad_argument\]} {SELECT tm_cancel_where('{"payload":{"$.user":5,"user\u0041":6}}')}
+    tags        tasks {*\[bad_argument\]} {SELECT * FROM tm_select('{"state":["runn\u0069ng","x\u0041"]}')}
+    spec        tasks {*\[bad_argument\]} {SELECT tm_schedule('nightly', '5 4 * * funday', 'work', 1)}
+    zone        tasks {*\[bad_argument\]} {SELECT tm_cron_next('@daily', 0, 'Europe/Berln')}
+    check       tasks {*did you mean*\[bad_argument\]} {SELECT tm_repair('clok')}
+    schedule    tasks {*\[no_such_schedule\]} {SELECT tm_unschedule('nightyl')}
+    group       tasks {*\[no_such_group\]} {SELECT tm_seal('nobodys')}
+    cycle       chained {*\[cycle\]} {SELECT tm_depend(3, 3)}
+    keys        tasks {*\[not_unique\]} {SELECT tm_enqueue('work', 1, '{"unique":"k"}'), tm_enqueue('work', 2, '{"unique":{"key":"k","on_conflict":"error"}}')}
+    verb        tasks {*did you mean*\[bad_argument\]} {INSERT INTO tm_command (verb, arg1) VALUES ('enqueeu', 'work')}
+    count       tasks {*\[*\]} {SELECT * FROM tm_claim('work', 'w', 'x')}
+  }
+}
+
+# Where all is well the answer is the refusal: what comes of it is what was there.
+proc ::calls::add_refusals {} {
+  variable subjects
+  foreach {name base message statement} [refusals] {
+    lappend subjects [dict create name refuse-$name base $base fire {} begin "BEGIN; INSERT INTO mine VALUES (1)" \
+      statement $statement end COMMIT is_direct 0 is_timeless 0 refusal $message]
   }
 }
 
@@ -157,6 +194,7 @@ proc ::calls::prepare {at} {
   variable subjects
   read_matrix
   add_looks
+  add_refusals
   set names [lmap subject $subjects { dict get $subject name }]
   if {[llength [lsort -unique $names]] != [llength $names]} { error "two calls have one name" }
 }

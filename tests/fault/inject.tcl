@@ -67,6 +67,7 @@ proc ::inject::connect {subject} {
 # The load is a call like others: the connection is there before, or, with the static form, made by it.
 proc ::inject::call {subject} {
   set statement [dict get $subject statement]
+  if {[dict exists $subject refusal]} { return [refused $statement [dict get $subject refusal]] }
   if {$statement ne "LOAD"} { return [db eval $statement] }
   if {$::so eq {}} {
     db close
@@ -76,6 +77,12 @@ proc ::inject::call {subject} {
   }
   ::calls::extend db
   db eval {SELECT tm_version()}
+}
+
+# The rules refuse it: that is what it should do, and any other error is the fault's.
+proc ::inject::refused {statement pattern} {
+  if {![catch {db eval $statement} message]} { return -code error "it was not refused" }
+  if {![string match $pattern $message]} { return -code error $message }
 }
 
 # What is in the file, of which nobody has a connection any more; the same bytes are looked at once.
@@ -164,6 +171,7 @@ proc ::inject::is_the_faults {subject kind code} {
   if {[dict get $subject base] eq "kept" && [string match ioerr-* $kind] && $code eq "SQLITE_CONSTRAINT_FOREIGNKEY"} { return 1 }
   # An interrupt while ALTER TABLE reads the schema again comes out of SQLite without its name.
   if {[string match migrate* [dict get $subject name]] && $kind eq "interrupt" && $code eq "SQL logic error"} { return 1 }
+  if {$code eq "refused"} { return 1 }
   foreach allowed [codes $kind] {
     if {[string match $allowed* $code]} { return 1 }
   }
@@ -216,6 +224,8 @@ proc ::inject::trial {subject kind journal n} {
   set code [expr {$failed ? [code_of $message] : "SQLITE_OK"}]
   set hits [stop $kind]
   set problems {}
+  # A fault while SQLite takes back what the rules refused ends the transaction, but the error stays theirs.
+  if {!$failed && $hits && [is_refused_and_gone $subject]} { lassign {1 refused} failed code }
   # The connection itself may be what could not be made.
   if {[info commands db] eq {}} { connect [dict replace $subject is_direct 0 begin {}] }
   if {$doctor ne {}} { eval $doctor }
@@ -238,6 +248,10 @@ proc ::inject::trial {subject kind journal n} {
     }
   }
   return [list $hits $outcome $problems $message]
+}
+
+proc ::inject::is_refused_and_gone {subject} {
+  expr {[dict exists $subject refusal] && [dict get $subject begin] ne {} && [sqlite3_get_autocommit db]}
 }
 
 # The caller's transaction after the call, and its end; returns the outcome.
