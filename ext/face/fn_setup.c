@@ -1,6 +1,8 @@
 /* fn_setup.c - tm_init, tm_migrate, tm_version, tm_repair, tm_now and the clock.
  * Owns:    the change to WAL, and the savepoint of a migration.
- * Promise: many processes may set up one file at once; no transaction is ever left open.
+ * Promise: many processes may set up one file at once; no transaction is left open. The one
+ *          exception is a step without memory to make any statement: that transaction can only be
+ *          rolled back.
  * Why:     a new schema is made in the atomic scope like any verb's work. Steps that drop a
  *          table cannot be: SQLite does that under no INSERT, so for them it is a savepoint
  *          under a bare SELECT. */
@@ -60,6 +62,9 @@ static void setup_break(TmRun *run, sqlite3_stmt **stmts) {
   for (int i = 0; i < 2 && !sqlite3_get_autocommit(db); i++) {
     if (stmts[HOLDER]) sqlite3_step(stmts[HOLDER]);
   }
+  /* The step had SQLite throw all of them away, and there was no memory to make one of them anew.
+   */
+  if (!sqlite3_get_autocommit(db)) run->context->is_ruined = true;
 }
 
 /* Close the savepoint whatever happened: undo first where something failed. */
@@ -79,11 +84,16 @@ static void setup_end_savepoint(TmRun *run, sqlite3_stmt **stmts) {
   run->context->is_ending = false;
 }
 
-/* Wait for the lock, and look whether another connection has migrated in the meantime. */
+/* Wait for the lock, and look whether another connection has migrated in the meantime. The
+ * statement is not kept: one that has to do with the keeper would keep the connection from closing.
+ */
 static bool setup_is_still(TmRun *run, int version) {
-  TmStmt lock;
-  tm_stmt_open(run, TM_Q_SAVEPOINT_LOCK, &lock);
-  tm_stmt_exec(&lock);
+  sqlite3_stmt *lock = NULL;
+  int rc =
+      sqlite3_prepare_v2(run->context->db, tm_query_text[TM_Q_SAVEPOINT_LOCK], -1, &lock, NULL);
+  tm_error_sqlite(&run->error, run->context->db, rc);
+  setup_step(run, lock);
+  sqlite3_finalize(lock);
   return tm_schema_version(run) == version && !tm_run_failed(run);
 }
 

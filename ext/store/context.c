@@ -108,6 +108,27 @@ static int keeper_update(sqlite3_vtab *table, int argc, sqlite3_value **argv,
   return SQLITE_CONSTRAINT;
 }
 
+/* It joins the transaction of a migration (see the query savepoint_lock), to refuse the commit of
+ * one that could be neither undone nor ended. */
+static int keeper_begin(sqlite3_vtab *table) {
+  ((Keeper *)table)->context->is_ruined = false;
+  return SQLITE_OK;
+}
+
+static int keeper_sync(sqlite3_vtab *table) {
+  if (!((const Keeper *)table)->context->is_ruined) return SQLITE_OK;
+  sqlite3_free(table->zErrMsg);
+  table->zErrMsg =
+      sqlite3_mprintf("tm_migrate: it failed for want of memory, and its transaction cannot be "
+                      "committed [wrong_state]");
+  return SQLITE_ERROR;
+}
+
+static int keeper_end(sqlite3_vtab *table) {
+  ((Keeper *)table)->context->is_ruined = false;
+  return SQLITE_OK;
+}
+
 static const sqlite3_module keeper_module = {
     .iVersion = 0,
     .xCreate = NULL, /* eponymous only */
@@ -123,6 +144,10 @@ static const sqlite3_module keeper_module = {
     .xColumn = keeper_column,
     .xRowid = keeper_rowid,
     .xUpdate = keeper_update,
+    .xBegin = keeper_begin,
+    .xSync = keeper_sync,
+    .xCommit = keeper_end,
+    .xRollback = keeper_end,
 };
 
 TmContext *tm_context_hold(TmContext *context) {

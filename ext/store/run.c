@@ -138,6 +138,7 @@ static void stmt_explain(TmRun *run, TmQuery query, int rc) {
   if (rc != SQLITE_ERROR) return;
   const char *message = run->error.message ? run->error.message : "";
   if (sqlite3_strglob("not authorized*", message) == 0) return;
+  if (sqlite3_strglob("access to * is prohibited", message) == 0) return;
   if (sqlite3_strglob("vtable constructor failed*", message) == 0) return;
   TmError plain = run->error;
   tm_error_init(&run->error, plain.subject);

@@ -121,10 +121,10 @@ SELECT unused FROM main.tm_keeper;
 -- name: savepoint_open
 SAVEPOINT tm_migrate;
 
--- Takes the write lock and writes nothing, on a database without a table of ours too. A look at
+-- Takes the write lock, has the keeper join the transaction, and writes nothing, on a database without a table of ours too. A look at
 -- the version before it would make it an upgrade of a read, for which SQLite does not wait.
 -- name: savepoint_lock
-INSERT INTO main.tm_command (verb) SELECT NULL WHERE 0;
+INSERT INTO main.tm_keeper (unused) SELECT NULL WHERE 0;
 
 -- name: savepoint_undo
 ROLLBACK TO tm_migrate;

@@ -121,7 +121,7 @@ proc ::calls::refusals {} {
     tags        tasks {*\[bad_argument\]} {SELECT * FROM tm_select('{"state":["runn\u0069ng","x\u0041"]}')}
     spec        tasks {*\[bad_argument\]} {SELECT tm_schedule('nightly', '5 4 * * funday', 'work', 1)}
     zone        tasks {*\[bad_argument\]} {SELECT tm_cron_next('@daily', 0, 'Europe/Berln')}
-    check       tasks {*did you mean*\[bad_argument\]} {SELECT tm_repair('clok')}
+    check       tasks {*no check 'clok'*\[bad_argument\]} {SELECT tm_repair('clok')}
     schedule    tasks {*\[no_such_schedule\]} {SELECT tm_unschedule('nightyl')}
     group       tasks {*\[no_such_group\]} {SELECT tm_seal('nobodys')}
     cycle       chained {*\[cycle\]} {SELECT tm_depend(3, 3)}
@@ -159,13 +159,15 @@ proc ::calls::add_looks {} {
   }
 }
 
-# {subject kind journal ...}: walks that found something once; daily, with a small gap.
+# {subject kind journal from to ...}: walks that found something once; daily, with a small gap, or from one fault
+# to another where both are named.
 proc ::calls::findings {} {
   return {
-    repair_chain.begin ioerr-transient wal
-    repair_chain.begin ioerr-transient delete
-    load-bare oom-transient delete
-    migrate_anew.select full delete
+    repair_chain.begin ioerr-transient wal 0 0
+    repair_chain.begin ioerr-transient delete 0 0
+    load-bare oom-transient delete 0 0
+    migrate_anew.select full delete 0 0
+    migrate_anew.select oom-ended wal 220 250
   }
 }
 

@@ -108,19 +108,19 @@ proc run_job {job jobs} {
 
 proc run_findings {} {
   set gap $::inject::gap
-  set ::inject::gap 1.2
-  foreach {name kind journal} [::calls::findings] {
+  foreach {name kind journal from to} [::calls::findings] {
+    set ::inject::gap [expr {$from ? 1 : 1.2}]
     foreach subject $::calls::subjects {
-      if {[dict get $subject name] eq $name} { run_walk $subject $kind $journal }
+      if {[dict get $subject name] eq $name} { run_walk $subject $kind $journal $from $to }
     }
   }
   set ::inject::gap $gap
 }
 
-proc run_walk {subject kind journal} {
+proc run_walk {subject kind journal {from 0} {to 0}} {
   global option is_static
-  set at [expr {$option(at) ? $option(at) : 1}]
-  if {[catch {::inject::walk $subject $kind $journal $at $option(at)} wrong options]} {
+  if {$option(at)} { lassign [list $option(at) $option(at)] from to }
+  if {[catch {::inject::walk $subject $kind $journal [expr {$from ? $from : 1}] $to} wrong options]} {
     set wrong [list - [list "the walk broke: $wrong"]]
     if {$::is_verbose} { puts [dict get $options -errorinfo] }
     catch {db close}

@@ -5,14 +5,14 @@
 #          memory is given back, and the database keeps every rule.
 # Why:     what a fault leaves behind is seen by nobody until it is somebody's money.
 #
-# The injectors are SQLite's own (malloc_common.tcl), but for the authorizer that denies one thing. A
-# call begins with a connection that is new, so that faults meet it while it reads the schema and
-# prepares its statements as well.
+# The injectors are SQLite's own (malloc_common.tcl), but for the authorizer that denies one thing, and for
+# memory that is short right after a statement has ended. A call begins with a connection that is new, so
+# that faults meet it while it reads the schema and prepares its statements as well.
 
 namespace eval ::inject {
   variable kinds {
     oom-transient oom-persistent ioerr-transient ioerr-persistent full cantopen-transient
-    cantopen-persistent shmerr-transient shmerr-persistent interrupt denied
+    cantopen-persistent shmerr-transient shmerr-persistent interrupt denied oom-ended
   }
   variable gap 1          ;# the number of a fault is that many times the one before
   variable seed 1
@@ -201,7 +201,7 @@ proc ::inject::code_of {message} {
   }
   regsub {^error during initialization: } $message {} message
   # ALTER TABLE says where it was when the interrupt came, and has the code of a faulty schema.
-  regsub {^error in (?:table|index|trigger|view) \S+: (?=interrupted$)} $message {} message
+  regsub {^error in (?:table|index|trigger|view) \S+(?: after [a-z ]+)?: (?=interrupted$)} $message {} message
   switch -- $message {
     {} - {out of memory} { return SQLITE_NOMEM }
     {disk I/O error} { return SQLITE_IOERR }
@@ -260,8 +260,11 @@ proc ::inject::settle {subject failed problems_name} {
   set is_begun [expr {[dict get $subject begin] ne {}}]
   set is_open [expr {![sqlite3_get_autocommit db]}]
   if {$is_open && !$is_begun} {
-    lappend problems "a transaction stays open"
-    db eval ROLLBACK
+    # Where a migration has no memory to make any statement that ends it, nobody can commit it.
+    if {![catch {db eval COMMIT} why] || ![string match {tm_migrate: it failed for want of memory, *} $why]} {
+      lappend problems "a transaction stays open"
+    }
+    catch {db eval ROLLBACK}
   }
   set running [running]
   if {$running ne {}} { lappend problems "statements run on: $running" }
@@ -322,6 +325,29 @@ proc ::inject::deny_no_more {} {
 
 set ::FAULTSIM(denied) {
   -injectinstall {} -injectuninstall {} -injectstart ::inject::deny -injectstop ::inject::deny_no_more
+}
+
+# ---- one more ------------------------------------------------------------------------------------
+
+# The first allocation after the n-th statement, nested ones too, has ended: where that changed the schema,
+# SQLite has just thrown every other statement away.
+proc ::inject::end {n} {
+  variable ended 0
+  db profile [list ::inject::has_ended $n]
+}
+
+proc ::inject::has_ended {n args} {
+  variable ended
+  if {[incr ended] == $n} { sqlite3_memdebug_fail 0 -repeat 0 }
+}
+
+proc ::inject::end_no_more {} {
+  if {[info commands db] ne {}} { db profile {} }
+  return [sqlite3_memdebug_fail -1 -benigncnt ::inject::benign]
+}
+
+set ::FAULTSIM(oom-ended) {
+  -injectinstall {} -injectuninstall {} -injectstart ::inject::end -injectstop ::inject::end_no_more
 }
 
 # ---- the injectors -------------------------------------------------------------------------------
