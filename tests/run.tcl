@@ -6,7 +6,7 @@
 #   -v      a line for each test, with its time
 #   -quick  without the tests marked slow
 #   -share  one test of N of each file, for a look in between; all where a NAME is given
-#   -j N    so many files at once; 2 where nothing is said
+#   -j N    so many files at once; where nothing is said one more than there are processors, for some sleep
 #   NAME    part of the name of a file, or the beginning of the name of a test
 #
 # TM_SO names the extension, build/tm.so where it does not. TM_SQLITE_VERSION: the version of
@@ -18,7 +18,8 @@ source $here/harness/scratch.tcl
 set harness $here/harness/harness.tcl
 set options {}
 set names {}
-set jobs 2
+set jobs 3
+catch { set jobs [expr {1 + [exec nproc]}] }
 set under [expr {[info exists env(TM_UNDER)] ? $env(TM_UNDER) : ""}]
 set share 1
 set limit_ms [expr {1000 * ([info exists env(TM_TEST_SECONDS)] ? $env(TM_TEST_SECONDS) : 900)}]
