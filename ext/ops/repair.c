@@ -328,8 +328,7 @@ bool tm_repair_knows(const char *check) {
 
 typedef struct RepairTry {
   const RepairCure *cure;
-  RepairReport *before;
-  RepairReport after;
+  RepairReport before, after;
   sqlite3_int64 rows;
 } RepairTry;
 
@@ -337,9 +336,9 @@ typedef struct RepairTry {
 static bool repair_is_better(RepairTry *try) {
   RepairCheck *now = repair_find(&try->after, try->cure->check);
   if (!now || !now->is_ok) return false;
-  for (int i = 0; i < try->before->count; i++) {
-    if (!try->before->checks[i].is_ok) continue;
-    now = repair_find(&try->after, try->before->checks[i].name);
+  for (int i = 0; i < try->before.count; i++) {
+    if (!try->before.checks[i].is_ok) continue;
+    now = repair_find(&try->after, try->before.checks[i].name);
     if (!now || !now->is_ok) return false;
   }
   return true;
@@ -375,7 +374,8 @@ static bool repair_recover(TmRun *run, bool is_only) {
   return true;
 }
 
-static void repair_check(TmRun *run, RepairReport *report, RepairCheck *check, bool is_only,
+/* `check` is one of those before. */
+static void repair_check(TmRun *run, RepairTry *try, RepairCheck *check, bool is_only,
                          TmRepairRow *row, void *arg) {
   const RepairCure *cure = repair_cure(check->name);
   check->is_tried = true;
@@ -383,12 +383,8 @@ static void repair_check(TmRun *run, RepairReport *report, RepairCheck *check, b
     row(arg, check->name, NULL, check->cure, 0);
     return;
   }
-  RepairTry *try = sqlite3_malloc64(sizeof *try);
-  if (!try) {
-    tm_error_nomem(&run->error);
-    return;
-  }
-  *try = (RepairTry){.cure = cure, .before = report};
+  try->cure = cure;
+  try->rows = 0;
   tm_run_step(run, repair_body, try);
   if (!tm_run_failed(run)) {
     check->is_ok = true;
@@ -396,7 +392,6 @@ static void repair_check(TmRun *run, RepairReport *report, RepairCheck *check, b
   } else if (repair_recover(run, is_only)) {
     row(arg, check->name, NULL, "its cure did not help and was undone: mend the rows by hand", 0);
   }
-  sqlite3_free(try);
 }
 
 /* ---- all of them ------------------------------------------------------------- */
@@ -438,10 +433,11 @@ static void repair_unknown(TmRun *run, const RepairReport *report, TmText name) 
 }
 
 /* In the order of the cures: one check may stand in the way of those after it. */
-static void repair_all(TmRun *run, RepairReport *report, TmRepairRow *row, void *arg) {
+static void repair_all(TmRun *run, RepairTry *try, TmRepairRow *row, void *arg) {
+  RepairReport *report = &try->before;
   for (int i = 0; i < CURES && !tm_run_failed(run); i++) {
     RepairCheck *check = repair_find(report, cures[i].check);
-    if (check && !check->is_ok) repair_check(run, report, check, false, row, arg);
+    if (check && !check->is_ok) repair_check(run, try, check, false, row, arg);
     if (!tm_run_failed(run) && check && check->is_tried) repair_ask(run, report);
   }
   for (int i = 0; i < report->count && !tm_run_failed(run); i++) {
@@ -451,14 +447,15 @@ static void repair_all(TmRun *run, RepairReport *report, TmRepairRow *row, void 
 }
 
 void tm_repair_run(TmRun *run, TmText name, TmRepairRow *row, void *arg) {
-  RepairReport *report = sqlite3_malloc64(sizeof *report);
-  if (!report) {
+  RepairTry *try = sqlite3_malloc64(sizeof *try);
+  if (!try) {
     tm_error_nomem(&run->error);
     return;
   }
+  RepairReport *report = &try->before;
   repair_ask(run, report);
   if (!name.z && !tm_run_failed(run)) {
-    repair_all(run, report, row, arg);
+    repair_all(run, try, row, arg);
   } else if (!tm_run_failed(run)) {
     RepairCheck *check = NULL;
     for (int i = 0; i < report->count; i++) {
@@ -473,9 +470,9 @@ void tm_repair_run(TmRun *run, TmText name, TmRepairRow *row, void *arg) {
       tm_error_set(&run->error, TM_FOREIGN_KEYS_OFF,
                    "this connection does not enforce foreign keys, run PRAGMA foreign_keys = ON");
     } else {
-      repair_check(run, report, check, true, row, arg);
+      repair_check(run, try, check, true, row, arg);
     }
   }
   run->task_id = 0;
-  sqlite3_free(report);
+  sqlite3_free(try);
 }
