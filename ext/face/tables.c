@@ -39,6 +39,9 @@ static void claim_rows_run(TmCall *call) {
     }
   }
   if (!tm_run_failed(&call->run)) tm_claim_run(&call->run, &claim);
+  /* Without memory for its rows nothing is claimed. */
+  const TmRows *rows = call->arg;
+  if (tm_run_failed(&rows->run)) tm_error_nomem(&call->run.error);
   tm_args_free_queues(&queues);
 }
 
@@ -60,8 +63,6 @@ static void claim_fill(TmRows *rows, int argc, sqlite3_value **argv) {
     tm_error_clear(&rows->run.error);
     rows->run.error = call.run.error;
     call.run.error.message = NULL;
-  } else if (tm_run_failed(&rows->run)) {
-    rows->count = 0;
   }
   tm_call_clear(&call);
 }
