@@ -168,6 +168,7 @@ proc ::calls::findings {} {
     load-bare oom-transient delete 0 0
     migrate_anew.select full delete 0 0
     migrate_anew.select oom-ended wal 220 250
+    claim_rows.rows oom-transient wal 1150 1250
   }
 }
 
