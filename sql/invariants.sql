@@ -279,7 +279,7 @@ SELECT 'task ' || t.id || ' is in group ' || quote(f.in_group) || ' of parent ' 
 FROM main.tm_flow AS f
 JOIN main.tm_task AS t ON t.id = f.task_id
 LEFT JOIN main.tm_task AS p ON p.id = f.parent_id
-WHERE (f.in_group IS NOT NULL AND t.flow & 8 = 0)
+WHERE (f.in_group IS NULL) IS NOT (t.flow & 8 = 0)
   OR (f.parent_id IS NOT NULL AND (t.flow & 128 = 0 OR p.flow & 64 = 0))
 UNION ALL
 SELECT 'task ' || w.task_id || ' waits, or waited, for group ' || w.group_name || ', and its flow is ' || t.flow
@@ -387,7 +387,7 @@ WHERE t.flow & 1 AND u.task_id IS NULL;
 SELECT 'tm_unique has a key of task ' || u.task_id || iif(t.id IS NULL, ', which is not there', ', which is not unique by its flow')
 FROM main.tm_unique AS u
 LEFT JOIN main.tm_task AS t ON t.id = u.task_id
-WHERE iif(u.is_orphan, t.id IS NOT NULL, t.id IS NULL OR t.flow & 1 = 0);
+WHERE iif(u.is_orphan, t.id IS NOT NULL OR u.until_ms IS NULL, t.id IS NULL OR t.flow & 1 = 0);
 
 -- Under queued a task that was claimed has let go, until it is retried.
 -- invariant: keys_are_held_while_they_should

@@ -11,6 +11,8 @@
 typedef struct Keeper {
   sqlite3_vtab base;
   TmContext *context;
+  bool has_joined; /* a transaction, inside a savepoint */
+  int joined;      /* the number of that savepoint */
 } Keeper;
 
 static int keeper_connect(sqlite3 *db, void *aux, int argc, const char *const *argv,
@@ -33,9 +35,16 @@ static int keeper_connect(sqlite3 *db, void *aux, int argc, const char *const *a
   return SQLITE_OK;
 }
 
+static int keeper_refuse(void *nothing) {
+  (void)nothing;
+  return 1;
+}
+
+/* An sqlite3_close() that answers SQLITE_BUSY leaves the transaction, and takes the keeper away. */
 static int keeper_disconnect(sqlite3_vtab *table) {
   Keeper *keeper = (Keeper *)table;
   TmContext *context = keeper->context;
+  if (context->is_ruined) sqlite3_commit_hook(context->db, keeper_refuse, NULL);
   context->is_closing = true;
   context->is_kept = false;
   tm_context_forget(context);
@@ -112,6 +121,8 @@ static int keeper_update(sqlite3_vtab *table, int argc, sqlite3_value **argv,
  * one that could be neither undone nor ended. */
 static int keeper_begin(sqlite3_vtab *table) {
   ((Keeper *)table)->context->is_ruined = false;
+  ((Keeper *)table)->has_joined = false;
+  ((Keeper *)table)->joined = 0;
   return SQLITE_OK;
 }
 
@@ -124,13 +135,36 @@ static int keeper_sync(sqlite3_vtab *table) {
   return SQLITE_ERROR;
 }
 
+/* A close ends it for the tables alone. */
 static int keeper_end(sqlite3_vtab *table) {
-  ((Keeper *)table)->context->is_ruined = false;
+  TmContext *context = ((Keeper *)table)->context;
+  if (sqlite3_txn_state(context->db, "main") != SQLITE_TXN_WRITE) context->is_ruined = false;
+  return SQLITE_OK;
+}
+
+/* SQLite numbers savepoints from the outermost. The first is told when the keeper joins, inside
+ * that of the migration; back before it there is nothing of the migration left. */
+static int keeper_savepoint(sqlite3_vtab *table, int n) {
+  Keeper *keeper = (Keeper *)table;
+  if (!keeper->has_joined) keeper->joined = n;
+  keeper->has_joined = true;
+  return SQLITE_OK;
+}
+
+static int keeper_release(sqlite3_vtab *table, int n) {
+  (void)table;
+  (void)n;
+  return SQLITE_OK;
+}
+
+static int keeper_rollback_to(sqlite3_vtab *table, int n) {
+  Keeper *keeper = (Keeper *)table;
+  if (n < keeper->joined) keeper->context->is_ruined = false;
   return SQLITE_OK;
 }
 
 static const sqlite3_module keeper_module = {
-    .iVersion = 0,
+    .iVersion = 2,
     .xCreate = NULL, /* eponymous only */
     .xConnect = keeper_connect,
     .xBestIndex = keeper_best_index,
@@ -148,6 +182,9 @@ static const sqlite3_module keeper_module = {
     .xSync = keeper_sync,
     .xCommit = keeper_end,
     .xRollback = keeper_end,
+    .xSavepoint = keeper_savepoint,
+    .xRelease = keeper_release,
+    .xRollbackTo = keeper_rollback_to,
 };
 
 TmContext *tm_context_hold(TmContext *context) {

@@ -251,6 +251,17 @@ void tm_stmt_bind_pointer(TmStmt *stmt, int param, void *pointer, const char *ty
   if (stmt->stmt) stmt_check(stmt, sqlite3_bind_pointer(stmt->stmt, param, pointer, type, NULL));
 }
 
+/* A table that somebody made in the place of ours may have no types either. */
+static void stmt_blame(const TmStmt *stmt) {
+  TmRun *run = stmt->run;
+  if (!run->is_explaining) {
+    run->is_explaining = true;
+    tm_schema_inspect(run);
+    run->is_explaining = false;
+  }
+  tm_run_unreadable(run, tm_query_reads[stmt->query].tables);
+}
+
 /* An authorizer that answers SQLITE_IGNORE makes NULL of a column when a statement is compiled, and
  * the column's declared type goes with it, rows or none. One look lasts until that happens again.
  */
@@ -261,8 +272,8 @@ static bool stmt_reads(TmStmt *stmt) {
   int compiled = 1 + sqlite3_stmt_status(stmt->stmt, SQLITE_STMTSTATUS_REPREPARE, 0);
   for (int i = 0; *readable != compiled && columns >> i; i++) {
     if ((columns >> i & 1) == 0 || sqlite3_column_decltype(stmt->stmt, i)) continue;
-    tm_run_unreadable(stmt->run, tm_query_reads[stmt->query].tables);
     stmt->is_hidden = true;
+    stmt_blame(stmt);
     return false;
   }
   *readable = compiled;

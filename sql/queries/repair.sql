@@ -177,7 +177,7 @@ WHERE flow & 186 AND NOT EXISTS (SELECT 1 FROM main.tm_flow WHERE task_id = tm_t
 -- A window that outlives its task is its key's alone; any other key of a task that is gone goes too.
 -- name: repair_keys_gone
 DELETE FROM main.tm_unique
-WHERE is_orphan = 0 AND until_ms IS NULL AND task_id NOT IN (SELECT id FROM main.tm_task);
+WHERE until_ms IS NULL AND task_id NOT IN (SELECT id FROM main.tm_task);
 
 -- name: repair_keys_owned
 UPDATE main.tm_unique
@@ -255,12 +255,13 @@ WHERE status = 0
 
 -- name: repair_group_bits
 UPDATE main.tm_task
-SET flow = flow
+SET flow = flow & ~iif(EXISTS (SELECT 1 FROM main.tm_flow WHERE task_id = tm_task.id AND in_group IS NULL), 8, 0)
   | iif(EXISTS (SELECT 1 FROM main.tm_group_wait WHERE task_id = tm_task.id), 2, 0)
   | iif(EXISTS (SELECT 1 FROM main.tm_flow WHERE task_id = tm_task.id AND in_group IS NOT NULL), 8, 0)
   | iif(EXISTS (SELECT 1 FROM main.tm_flow WHERE task_id = tm_task.id AND parent_id IS NOT NULL), 128, 0)
 WHERE (flow & 2 = 0 AND id IN (SELECT task_id FROM main.tm_group_wait))
-  OR (flow & 136 <> 136 AND id IN (SELECT task_id FROM main.tm_flow WHERE in_group IS NOT NULL OR parent_id IS NOT NULL));
+  OR (flow & 136 <> 136 AND id IN (SELECT task_id FROM main.tm_flow WHERE in_group IS NOT NULL OR parent_id IS NOT NULL))
+  OR (flow & 8 AND id IN (SELECT task_id FROM main.tm_flow WHERE in_group IS NULL));
 
 -- What nobody went on with, the next claim or tick goes on with.
 -- name: repair_settle
