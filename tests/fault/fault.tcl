@@ -57,7 +57,7 @@ cd $folder
 set testdir $env(TM_FIXTURE_SOURCE)/test
 source $testdir/tester.tcl
 catch {db close}
-foreach file {harness/fixture.tcl fault/calls.tcl fault/inject.tcl fault/control.tcl} { source $root/tests/$file }
+foreach file {harness/fixture.tcl fault/calls.tcl fault/inject.tcl fault/control.tcl fault/ruined.tcl} { source $root/tests/$file }
 
 proc is_wanted {name} {
   foreach pattern $::option(only) {
@@ -95,6 +95,7 @@ proc run_job {job jobs} {
   }
   if {$option(only) eq "*" && $option(at) == 0} {
     run_findings
+    ::ruined::run_all
     sqlite3 db test.db
     ::calls::extend db
     set missing [::calls::missing db]
