@@ -148,6 +148,11 @@ proc new_failures {ours plain keys} {
   without_allowed [without [dict get $ours failures] [concat [dict get $plain failures] [dict get $keys failures]]]
 }
 
+# The last part of some names is how many rows random() has left.
+proc lasting {names} {
+  lmap name $names { regsub {^((?:av)?trans-9\.\d+\.\d+)-\d+$} $name {\1} }
+}
+
 # ---- the three runs ------------------------------------------------------------------------------
 
 proc compare {} {
@@ -174,7 +179,8 @@ proc compare {} {
   puts "and with foreign keys alone: [without [dict get $keys failures] [dict get $plain failures]]"
   set new [new_failures $ours $plain $keys]
   check [expr {$new eq {}}] "SQLite's own suite has no failure that it has not without the extension" $new
-  set missing [without_allowed [without [dict get $plain tests] [concat [dict get $ours tests] [dict get $ours failures] [dict get $keys failures]]]]
+  set run [concat [dict get $ours tests] [dict get $ours failures] [dict get $keys failures]]
+  set missing [without_allowed [without [lasting [dict get $plain tests]] [lasting $run]]]
   check [expr {$missing eq {}}] "every test that ran without the extension ran with it" [lrange $missing 0 20]
 }
 
