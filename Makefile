@@ -276,7 +276,7 @@ test-all: ## every test on both, with every cell of the atomicity matrix; some h
 	  + 'fuzzer' tools/fuzz --seconds 900 \
 	  + "SQLite's own suite" tclsh tests/sqlite/suite.tcl \
 	  + 'under the sanitizers' make -s asan \
-	  + 'under valgrind' make -s valgrind \
+	  + 'under valgrind' make -s valgrind SHARE=2 QUICK=1 \
 	  + 'coverage' tools/coverage \
 	  + 'mutants' tclsh tests/mutants/mutants.tcl --count 40 \
 	  + "suite on the system's SQLite" env TM_LARGE=1 tools/with-sqlite system tclsh tests/run.tcl $(TESTS) \
@@ -329,13 +329,13 @@ sqlite-suite: all ## SQLite's own suite, with the extension in every connection 
 	@tools/setup test
 	@tclsh tests/sqlite/suite.tcl
 
-asan: all ## the quick suite under the address and undefined-behaviour sanitizers; TESTS="names"
+asan: all ## the suite under the address and undefined-behaviour sanitizers, the matrix in a daily sample; QUICK=1, TESTS="names"
 	@tools/setup test
-	@TM_MATRIX_EVERY=20 tools/checked asan -quick $(TESTS)
+	@TM_MATRIX_EVERY=20 TM_MATRIX_CONTEXTS=16 tools/checked asan $(if $(QUICK),-quick) $(TESTS)
 
-valgrind: all ## a tenth of the quick suite under valgrind; TESTS="names"
+valgrind: all ## one of ten tests under valgrind, SHARE=1 for each one; QUICK=1, TESTS="names"
 	@tools/setup test
-	@TM_MATRIX_EVERY=100 tools/checked valgrind -quick -share 10 $(TESTS)
+	@TM_MATRIX_EVERY=100 TM_MATRIX_CONTEXTS=16 tools/checked valgrind $(if $(QUICK),-quick) -share $(or $(SHARE),10) $(TESTS)
 
 coverage: ## which lines and branches of ext/ the tests reach, ten minutes; TESTS="names"
 	@tools/setup test

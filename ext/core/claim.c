@@ -132,7 +132,7 @@ static void claim_bind_spare(TmStmt *s, const TmClaim *claim, const TmTask *task
   tm_spare_int(spare, TM_SPARE_ATTEMPT, task->attempt);
   tm_spare_int(spare, TM_SPARE_TOKEN, task->token);
   tm_spare_int(spare, TM_SPARE_LEASE_UNTIL_MS, task->lease_until_ms);
-  tm_spare_int(spare, TM_SPARE_MOVES, task->moves + 1);
+  tm_spare_int(spare, TM_SPARE_MOVES, tm_task_next_move(task));
   tm_spare_int(spare, TM_SPARE_MOVED_MS, s->run->now_ms);
   tm_spare_int(spare, TM_SPARE_STARTED_MS, s->run->now_ms);
   if (task->event_id) tm_spare_int(spare, TM_SPARE_EVENT_ID, task->event_id);
@@ -166,7 +166,7 @@ static void claim_take(TmRun *run, const TmClaim *claim, const TmQueueRow *queue
   tm_stmt_bind_int(&s, TM_P_CLAIM_TAKE_ATTEMPT, task.attempt);
   tm_stmt_bind_int(&s, TM_P_CLAIM_TAKE_TOKEN, task.token);
   tm_stmt_bind_int(&s, TM_P_CLAIM_TAKE_LEASE_UNTIL_MS, task.lease_until_ms);
-  tm_stmt_bind_int(&s, TM_P_CLAIM_TAKE_MOVES, task.moves + 1);
+  tm_stmt_bind_int(&s, TM_P_CLAIM_TAKE_MOVES, tm_task_next_move(&task));
   tm_stmt_bind_int(&s, TM_P_CLAIM_TAKE_NOW_MS, run->now_ms);
   if (task.event_id) tm_stmt_bind_int(&s, TM_P_CLAIM_TAKE_EVENT_ID, task.event_id);
   tm_stmt_bind_text(&s, TM_P_CLAIM_TAKE_WORKER, claim->worker);

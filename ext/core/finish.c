@@ -34,13 +34,13 @@ void tm_finish_complete(TmRun *run, sqlite3_int64 id, sqlite3_int64 token, const
   TmStmt s;
   tm_stmt_open(run, TM_Q_FINISH_COMPLETE, &s);
   tm_stmt_bind_int(&s, TM_P_FINISH_COMPLETE_ID, id);
-  tm_stmt_bind_int(&s, TM_P_FINISH_COMPLETE_MOVES, task.moves + 1);
+  tm_stmt_bind_int(&s, TM_P_FINISH_COMPLETE_MOVES, tm_task_next_move(&task));
   tm_stmt_bind_int(&s, TM_P_FINISH_COMPLETE_NOW_MS, run->now_ms);
   if (task.event_id) tm_stmt_bind_int(&s, TM_P_FINISH_COMPLETE_EVENT_ID, task.event_id);
   tm_stmt_bind_value(&s, TM_P_FINISH_COMPLETE_RESULT, result);
   if (spare.is_kept) {
     tm_spare_text(&spare, TM_SPARE_STATE, tm_text_of(tm_state_name(TM_COMPLETED)));
-    tm_spare_int(&spare, TM_SPARE_MOVES, task.moves + 1);
+    tm_spare_int(&spare, TM_SPARE_MOVES, tm_task_next_move(&task));
     tm_spare_int(&spare, TM_SPARE_MOVED_MS, run->now_ms);
     if (task.event_id) tm_spare_int(&spare, TM_SPARE_EVENT_ID, task.event_id);
     tm_spare_text(&spare, TM_SPARE_LEASE_UNTIL_MS, TM_NO_TEXT);
@@ -120,7 +120,7 @@ static TmState finish_give_back(TmRun *run, TmTask *task, TmState to, const char
   if (task->state == TM_CANCELLING) {
     to = TM_CANCELLED;
   } else {
-    task->attempt--;
+    if (task->attempt > 0) task->attempt--;
   }
   tm_task_move(run, task, to, TM_BY_WORKER, tm_text_of(reason), TM_NO_TEXT);
   return to;

@@ -132,7 +132,7 @@ void tm_task_keep_history(TmRun *run, TmTask *task, TmState to, TmText actor, Tm
   if (floor != TM_NO_FLOOR) tm_stmt_bind_int(&s, TM_P_TASK_EVENT_FLOOR, floor);
   tm_stmt_bind_int(&s, TM_P_TASK_EVENT_TASK_ID, task->id);
   tm_stmt_bind_int(&s, TM_P_TASK_EVENT_PREVIOUS_ID, previous_id);
-  tm_stmt_bind_int(&s, TM_P_TASK_EVENT_MOVE, task->moves + 1);
+  tm_stmt_bind_int(&s, TM_P_TASK_EVENT_MOVE, tm_task_next_move(task));
   tm_stmt_bind_text(&s, TM_P_TASK_EVENT_FROM_STATE, tm_text_of(tm_state_name(task->state)));
   tm_stmt_bind_text(&s, TM_P_TASK_EVENT_TO_STATE, tm_text_of(tm_state_name(to)));
   tm_stmt_bind_int(&s, TM_P_TASK_EVENT_NOW_MS, run->now_ms);
@@ -195,7 +195,7 @@ static void task_bind_spare(TmStmt *s, const TmTask *task, TmSpare *spare, TmSta
   tm_spare_text(spare, TM_SPARE_STATE, tm_text_of(tm_state_name(to)));
   tm_spare_int(spare, TM_SPARE_RUN_AT_MS, task->run_at_ms);
   tm_spare_int(spare, TM_SPARE_ATTEMPT, task->attempt);
-  tm_spare_int(spare, TM_SPARE_MOVES, task->moves + 1);
+  tm_spare_int(spare, TM_SPARE_MOVES, tm_task_next_move(task));
   tm_spare_int(spare, TM_SPARE_MOVED_MS, s->run->now_ms);
   if (task->event_id) tm_spare_int(spare, TM_SPARE_EVENT_ID, task->event_id);
   if (!tm_state_is_leased(to)) tm_spare_text(spare, TM_SPARE_LEASE_UNTIL_MS, TM_NO_TEXT);
@@ -223,7 +223,7 @@ void tm_task_move(TmRun *run, TmTask *task, TmState to, TmActor actor, TmText re
   tm_stmt_bind_text(&s, TM_P_TASK_MOVE_STATE, tm_text_of(tm_state_name(to)));
   tm_stmt_bind_int(&s, TM_P_TASK_MOVE_RUN_AT_MS, task->run_at_ms);
   tm_stmt_bind_int(&s, TM_P_TASK_MOVE_ATTEMPT, task->attempt);
-  tm_stmt_bind_int(&s, TM_P_TASK_MOVE_MOVES, task->moves + 1);
+  tm_stmt_bind_int(&s, TM_P_TASK_MOVE_MOVES, tm_task_next_move(task));
   tm_stmt_bind_int(&s, TM_P_TASK_MOVE_NOW_MS, run->now_ms);
   if (task->event_id) tm_stmt_bind_int(&s, TM_P_TASK_MOVE_EVENT_ID, task->event_id);
   if (tm_state_is_leased(to)) {

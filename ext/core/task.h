@@ -31,6 +31,12 @@ typedef struct TmTask {
   double backoff_jitter;
 } TmTask;
 
+/* The number of its next move. A count that no task can come to is rubbish, and stays: the tables
+ * refuse the move. */
+static inline sqlite3_int64 tm_task_next_move(const TmTask *task) {
+  return task->moves < 0x7fffffffffffffff ? task->moves + 1 : task->moves;
+}
+
 /* Who appears as the maker of a move: the worker that holds the lease, or nobody. */
 typedef enum TmActor { TM_BY_WORKER, TM_BY_OTHERS } TmActor;
 

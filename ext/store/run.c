@@ -44,6 +44,9 @@ void tm_run_clear(TmRun *run) {
 sqlite3_int64 tm_run_set_clock(TmRun *run, bool is_frozen, sqlite3_int64 clock_ms) {
   run->is_frozen = is_frozen;
   run->now_ms = is_frozen ? clock_ms : tm_os_wall_us() / 1000;
+  /* Rubbish that got past the constraints must not overflow what is counted from it. */
+  if (run->now_ms < 0) run->now_ms = 0;
+  if (run->now_ms > TM_TIME_MAX_MS) run->now_ms = TM_TIME_MAX_MS;
   return run->now_ms;
 }
 
