@@ -21,7 +21,8 @@ extern const sqlite3_api_routines *sqlite3_api;
 
 /* False where SQLite was built without sqlite3_column_decltype(). */
 #ifdef SQLITE_OMIT_DECLTYPE
-#define TM_HAS_DECLTYPE                       false
+#define TM_HAS_DECLTYPE false
+#undef sqlite3_column_decltype
 #define sqlite3_column_decltype(stmt, column) ((const char *)NULL)
 #elif defined(SQLITE_CORE)
 #define TM_HAS_DECLTYPE true

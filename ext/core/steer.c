@@ -97,7 +97,7 @@ static bool steer_reschedule(TmRun *run, TmTask *task, const TmSteer *steer) {
 /* What there is of a task, before and after its delete. */
 typedef struct Leftover {
   bool has_task, has_event, has_attempt;
-  bool is_readable;
+  bool is_there;
   sqlite3_int64 next_task_id, next_event_id;
 } Leftover;
 
@@ -111,7 +111,7 @@ static Leftover steer_leftover(TmRun *run, const TmTask *task) {
     left.has_task = !tm_stmt_is_null(&s, TM_C_TASK_LEFTOVER_TASK);
     left.has_event = !tm_stmt_is_null(&s, TM_C_TASK_LEFTOVER_EVENT);
     left.has_attempt = !tm_stmt_is_null(&s, TM_C_TASK_LEFTOVER_ATTEMPT);
-    left.is_readable = true;
+    left.is_there = true;
     left.next_task_id = tm_stmt_int(&s, TM_C_TASK_LEFTOVER_NEXT_TASK_ID);
     left.next_event_id = tm_stmt_int(&s, TM_C_TASK_LEFTOVER_NEXT_EVENT_ID);
   }
@@ -157,7 +157,7 @@ static bool steer_is_needed(TmRun *run, const TmTask *task, TmIfNeeded if_needed
 static bool steer_delete(TmRun *run, TmTask *task, const TmSteer *steer) {
   if (tm_run_failed(run) || steer_is_needed(run, task, steer->if_needed)) return false;
   Leftover before = steer_leftover(run, task);
-  if (!before.is_readable) tm_run_unreadable(run, "tm_task, tm_event or tm_attempt");
+  if (!before.is_there) tm_run_unreadable(run, "tm_task, tm_event or tm_attempt");
   if (task->flow & TM_FLOW_UNIQUE) tm_unique_need_reads(run, task->id);
   steer_delete_history(run, task);
   TmGroupExit leaving;

@@ -62,8 +62,7 @@ static void setup_break(TmRun *run, sqlite3_stmt **stmts) {
   for (int i = 0; i < 2 && !sqlite3_get_autocommit(db); i++) {
     if (stmts[HOLDER]) sqlite3_step(stmts[HOLDER]);
   }
-  /* The step had SQLite throw all of them away, and there was no memory to make one of them anew.
-   */
+  /* The step had SQLite throw all of them away, and there was no memory to make one anew. */
   if (!sqlite3_get_autocommit(db)) run->context->is_ruined = true;
 }
 
@@ -85,8 +84,7 @@ static void setup_end_savepoint(TmRun *run, sqlite3_stmt **stmts) {
 }
 
 /* Wait for the lock, and look whether another connection has migrated in the meantime. The
- * statement is not kept: one that has to do with the keeper would keep the connection from closing.
- */
+ * statement is not kept: one that names the keeper would keep the connection from closing. */
 static bool setup_is_still(TmRun *run, int version) {
   sqlite3_stmt *lock = NULL;
   int rc =

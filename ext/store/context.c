@@ -1,5 +1,6 @@
 /* context.c - the connection's state, and the virtual table that ends it.
- * Owns:    `tm_keeper`, an empty eponymous table that nobody needs to query, and that takes no row.
+ * Owns:    `tm_keeper`, an empty eponymous table that nobody needs to query, and that takes no row;
+ *          it joins the transaction of a migration, to refuse a commit of half of one.
  * Promise: its disconnect finalizes every cached statement, before sqlite3_close()
  *          counts them; after that statements are made and finalized one by one.
  * Why:     a statement in a function's user data would make close() fail, and no

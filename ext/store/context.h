@@ -43,8 +43,8 @@ typedef struct TmContext {
   bool is_inspected;           /* the schema was seen to be as the library makes it */
   bool is_kept;                /* the keeper is connected: statements may stay */
   bool is_closing;             /* the keeper is gone: nothing is cached any more */
-  bool is_ruined;              /* it could be neither undone nor ended: nobody may commit it */
   bool is_ending;              /* the savepoint of a migration is: the keeper has a row */
+  bool is_ruined;              /* it could be neither undone nor ended: nobody may commit it */
   bool is_firing;              /* slots are being decided: a trigger's call decides none of them */
   bool was_duplicate;          /* the last tm_enqueue found a task that holds its key */
   bool is_busy_queue;          /* the last claim found a task: do not look before the lock */

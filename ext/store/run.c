@@ -155,8 +155,7 @@ static void stmt_explain(TmRun *run, TmQuery query, int rc) {
   run->is_explaining = true;
   tm_schema_explain(run);
   tm_schema_inspect(run);
-  /* Where all is as it should be, an index is of no use only for a column that an authorizer hides.
-   */
+  /* Where all is as it should be, only a hidden column makes an index of no use. */
   if (strcmp(message, "no query solution") == 0) {
     tm_run_unreadable(run, tm_query_reads[query].tables);
   }

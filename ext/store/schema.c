@@ -17,7 +17,6 @@ static bool schema_exists(TmRun *run) {
   TmStmt stmt;
   tm_stmt_open(run, TM_Q_SCHEMA_EXISTS, &stmt);
   bool exists = tm_stmt_row(&stmt);
-  /* Hidden by an authorizer is not the same as not there, and would stay so in the statement. */
   tm_stmt_close(&stmt);
   return exists;
 }

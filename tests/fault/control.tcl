@@ -54,6 +54,7 @@ proc ::control::run_all {} {
     set so [torn_build]
     set claim {SELECT tm_claim('two', 'w', '{"count":2}')}
     must_find "a torn build by want of memory" [subject torn_begin $claim "BEGIN; INSERT INTO mine VALUES (1)" COMMIT] oom-transient TORN*
+    must_find "a torn build by want of memory after a statement" [subject torn_ended $claim "BEGIN; INSERT INTO mine VALUES (1)" COMMIT] oom-ended TORN*
     must_find "a torn build by a denial" [subject torn_denied $claim "BEGIN; INSERT INTO mine VALUES (1)" COMMIT] denied TORN*
     # Inside a transaction SQLite itself takes back all of it where a write is interrupted.
     must_find "a torn build by an interrupt" [subject torn $claim] interrupt TORN*
