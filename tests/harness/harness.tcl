@@ -160,6 +160,27 @@ proc ::harness::slay {channel} {
 
 proc ::harness::said {channel} { gets $channel }
 
+# The parent of a process, and the processes that have it as theirs and a name like this pattern. Out of /proc,
+# since ps and pgrep never end with the address sanitizer in front of them.
+proc ::harness::parent {pid} { lindex [process_status $pid] 1 }
+
+proc ::harness::offspring {parent {name *}} {
+  set out {}
+  foreach path [glob -nocomplain -directory /proc -tails -types d {[0-9]*}] {
+    lassign [process_status $path] its_name its_parent
+    if {$its_parent eq $parent && [string match $name $its_name]} { lappend out $path }
+  }
+  return $out
+}
+
+# {name parent} of a process, nothing of one that has gone.
+proc ::harness::process_status {pid} {
+  if {[catch {open /proc/$pid/stat} channel]} { return {} }
+  catch {read $channel} line
+  close $channel
+  return [lrange [regexp -inline {\((.*)\) \S (\d+)} $line] 1 2]
+}
+
 # Run a program; returns {exit status, output}. Both of its streams are the output.
 proc ::harness::run {args} {
   set code [catch {exec -keepnewline -- {*}$args 2>@1} output options]
