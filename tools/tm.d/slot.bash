@@ -50,11 +50,12 @@ slot_turn() {
   [ -z "${opt[once]-}" ] || slot_end 'done'
 }
 
-# A signal came. While the slot waits there is nothing to finish: then it ends at once.
+# A signal came. While the slot waits there is nothing to finish: the wait ends with its sqlite3, and slot_wait sees
+# to the rest, since an alarm of `read -t` may end a handler half way.
 slot_stop() {
   [ "$stop" -gt 0 ] || stop=1
   [ "$stop_ms" -gt 0 ] || { now && stop_ms=$now_ms; }
-  [ "$phase" != waiting ] || slot_end stopped
+  [ "$phase" != waiting ] || kill -KILL "$sqlite_pid" 2>/dev/null
 }
 
 # The main process was killed: nobody would start this slot again.
@@ -169,6 +170,7 @@ slot_wait() {
   each_second=slot_look_around
   request "SELECT tm_wait(:queues, iif(:drain, '100ms', '10s'));" || {
     [ "$?" -eq 2 ] || slot_refused "$said"
+    [ "$stop" -eq 0 ] || slot_end stopped
     exit 1
   }
   each_second=

@@ -19,6 +19,7 @@ tm_top() {
   if [ "$is_json" -eq 1 ]; then
     top_json
   elif top_is_live; then
+    is_over=0
     screen_enter
     top_loop
     screen_leave
@@ -50,11 +51,12 @@ top_json() {
 
 screen_enter() {
   terminal=$(stty -g </dev/tty) || fail 'the terminal has no settings'
+  is_resized=1 is_stopped=0
   trap 'screen_leave; rm -rf -- "$folder"' EXIT
+  # Flags for the loop, and nothing more: an alarm of `read -t` may end a handler half way.
   trap 'is_over=1' INT TERM HUP
   trap 'is_resized=1' WINCH
-  trap screen_stop TSTP
-  is_over=0 is_resized=1
+  trap 'is_stopped=1' TSTP
   stty -echo -icanon min 0 time 0 </dev/tty
   printf '\e[?1049h\e[?25l\e[?7l\e[H\e[2J'
 }
@@ -78,6 +80,10 @@ screen_stop() {
 top_loop() {
   local key next_ms
   while [ "$is_over" -eq 0 ]; do
+    if [ "$is_stopped" -eq 1 ]; then
+      screen_stop
+      continue
+    fi
     if [ "$is_resized" -eq 1 ]; then
       is_resized=0
       measure
@@ -87,7 +93,7 @@ top_loop() {
     top_frame || { screen_leave && refused; }
     printf '\e[H%s\e[J' "$frame"
     now && next_ms=$((now_ms + ((now_ms - next_ms) * 4 > interval_ms ? (now_ms - next_ms) * 4 : interval_ms)))
-    while [ "$is_over" -eq 0 ] && [ "$is_resized" -eq 0 ] && [ "$now_ms" -lt "$next_ms" ]; do
+    while [ "$is_over$is_resized$is_stopped" = 000 ] && [ "$now_ms" -lt "$next_ms" ]; do
       key=
       IFS= read -r -s -n 1 -t 0.2 key </dev/tty
       case $key in
@@ -118,6 +124,8 @@ FROM temp.queues;" || return
   request 'COMMIT;' || return
   top_fit
   frame=$(
+    # Ctrl-Z goes to these processes, too, and who waits for one that is stopped never stops itself.
+    trap '' TSTP
     {
       printf '=\t%s  %s\n' "${database##*/}" "$head"
       [ "${#queues[@]}" -eq 0 ] || printf '%s\n' "$top_queues_head" "${queues[@]}"
