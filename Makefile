@@ -276,7 +276,7 @@ test-all: ## every test on both, with every cell of the atomicity matrix; some h
 	  + 'fuzzer' tools/fuzz --seconds 900 \
 	  + "SQLite's own suite" tclsh tests/sqlite/suite.tcl \
 	  + 'under the sanitizers' make -s asan \
-	  + 'under valgrind' make -s valgrind SHARE=2 QUICK=1 \
+	  + 'under valgrind' make -s valgrind \
 	  + 'coverage' tools/coverage \
 	  + 'mutants' tclsh tests/mutants/mutants.tcl --count 40 \
 	  + "suite on the system's SQLite" env TM_LARGE=1 tools/with-sqlite system tclsh tests/run.tcl $(TESTS) \
@@ -303,6 +303,7 @@ test-languages: all ## the example of each language, run and checked; ONLY="ruby
 	  $(if $(ONLY),,+ 'broken examples' tests/languages/control)
 
 soak: all ## random steps beside a model of the rules, an hour; HOURS=, STEPS= and SEED=number
+	@tools/setup test
 	@tclsh tests/model/model.tcl $(if $(STEPS),--steps $(STEPS),--hours $(or $(HOURS),1)) --jobs $(JOBS) $(if $(SEED),--seed $(SEED))
 
 mutants: export ONLY := $(ONLY)
@@ -311,12 +312,15 @@ mutants: ## one thing at a time made wrong in ext/ or sql/: do the tests notice?
 	@tclsh tests/mutants/mutants.tcl --count $(or $(COUNT),200) --seed $(or $(SEED),1) --only "$$ONLY"
 
 fault: all ## a fault at each allocation, read, write and lock of each call; GAP= and CONTEXTS= sample, ONLY=, SEED=number
+	@tools/setup test
 	@tclsh tests/fault/fault.tcl --gap $(or $(GAP),2) --contexts $(or $(CONTEXTS),16) $(if $(ONLY),--only '$(ONLY)') $(if $(SEED),--seed $(SEED))
 
 death: all $(BUILD)/tests/death ## processes that work and are killed, half a minute; KILLS=, SECONDS= and SEED=number
+	@tools/setup test
 	@tclsh tests/death/death.tcl $(if $(KILLS),--kills $(KILLS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
 
 crash: all ## simulated losses of power inside SQLite's own harness, a minute; LOSSES= and SEED=number
+	@tools/setup test
 	@tclsh tests/crash/power.tcl $(if $(LOSSES),--losses $(LOSSES)) $(if $(SEED),--seed $(SEED))
 
 fuzz: ## inputs that break a rule, by clang's fuzzer, a minute a target; SECONDS=, TARGET="names"
@@ -329,13 +333,13 @@ sqlite-suite: all ## SQLite's own suite, with the extension in every connection 
 	@tools/setup test
 	@tclsh tests/sqlite/suite.tcl
 
-asan: all ## the suite under the address and undefined-behaviour sanitizers, the matrix in a daily sample; QUICK=1, TESTS="names"
+asan: all ## the suite, the model check and faults under the address and undefined-behaviour sanitizers; QUICK=1, TESTS="names"
 	@tools/setup test
 	@TM_MATRIX_EVERY=20 TM_MATRIX_CONTEXTS=16 tools/checked asan $(if $(QUICK),-quick) $(TESTS)
 
-valgrind: all ## one of ten tests under valgrind, SHARE=1 for each one; QUICK=1, TESTS="names"
-	@tools/setup test
-	@TM_MATRIX_EVERY=100 TM_MATRIX_CONTEXTS=16 tools/checked valgrind $(if $(QUICK),-quick) -share $(or $(SHARE),10) $(TESTS)
+valgrind: all ## the suite under valgrind, hours; SHARE=10 for a tenth of it, QUICK=1, TESTS="names"
+	@tools/setup valgrind
+	@TM_MATRIX_EVERY=100 TM_MATRIX_CONTEXTS=16 tools/checked valgrind $(if $(QUICK),-quick) $(if $(SHARE),-share $(SHARE)) $(TESTS)
 
 coverage: ## which lines and branches of ext/ the tests reach, ten minutes; TESTS="names"
 	@tools/setup test
