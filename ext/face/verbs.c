@@ -32,6 +32,7 @@ const TmVerb tm_verbs[] = {
          "in a transaction, not inside another statement `[in_transaction]`. Refuses a database "
          "newer than the library `[schema_too_new]`, changed migrations `[schema_changed]`, names "
          "taken by somebody else `[name_taken]`."),
+    /* Innocuous: a constant. */
     VERB(version, 0, 0, READS | SETUP | PURE, NULL, "", "text", "The library's version."),
 
     /* The life of a task. */
@@ -165,6 +166,7 @@ const TmVerb tm_verbs[] = {
          "At startup: everything still leased (to that worker, where named) goes back to available "
          "at once; the attempt counts, and with none left the task is discarded; a cancelling one "
          "is cancelled. Then a tick. discarded and cancelled are among rescued."),
+    /* Direct-only, as the set-up is: it puts triggers and rows in order. */
     VERB(
         repair, 0, 1, JSON | SETUP | DIRECT, NULL, "[check]",
         "JSON array, an object for each check: `check, did, rows`; where nothing was done `did` is "
@@ -173,6 +175,8 @@ const TmVerb tm_verbs[] = {
         "one. A cure counts only where the check is ok afterwards and no other is worse; "
         "otherwise it is undone. Idempotent. Removes no task, and no payload. An unknown check is "
         "`[bad_argument]`."),
+    /* Direct-only: in a trigger or a view the statement that sleeps would hold its lock or
+       snapshot. */
     VERB(wait, 2, 2, READS | DIRECT, NULL, "queue, timeout", "1 or 0",
          "Blocks until something may be claimable, or the time (a duration) is over; holds no "
          "lock, no statement and no snapshot; interruptible. `queue` may be a JSON array. Refuses "
@@ -208,7 +212,7 @@ const TmVerb tm_verbs[] = {
          "IANA name; UTC where none is given). Works on any database. `spec`: five or six cron "
          "fields, `@daily` and the like, or `@every 90s`; see Specs."),
 
-    /* The clock. */
+    /* The clock. Innocuous: one number. To set it is direct-only: every lease follows it. */
     VERB(now, 0, 0, READS | SETUP | PURE, NULL, "", "ms since 1970",
          "The database's clock: the machine's, unless it is frozen."),
     VERB(clock_set, 1, 1, DIRECT, NULL, "time_ms", "ms since 1970",
