@@ -1,6 +1,7 @@
 /* planted.c - an extension with mistakes on purpose: what `tools/checked` must find.
  * Owns:    planted(KIND), one mistake of that kind; 'none' makes none, and is 0.
- * Why:     a tool that looks at memory and was not really in front of the tests finds nothing, either.
+ * Why:     a tool that looks at memory and was not really in front of the tests finds nothing,
+ * either.
  */
 #include <limits.h>
 #include <sqlite3ext.h>
