@@ -2,7 +2,8 @@
 # Owns:    which loss has which number: script, journal, synchronous, file, sync, sector, device.
 # Promise: the number of a loss and the seed give the same loss again; each is one that happened.
 # Why:     a process that came to its end lost nothing, and counts for nothing: it is run again
-#          with a nearer sync.
+#          with a nearer sync. One that died of something else is a failure: what it left may be
+#          whole, and so says nothing.
 
 namespace eval ::loss {
   variable templates {}  ;# dict: journal and kind of script to a file
@@ -96,13 +97,28 @@ proc ::loss::plan {seed i} {
   set devices [expr {[string match test.db-* [dict get $plan file]] ? {{} {} atomic} : {{} {} sequential atomic}}]
   dict set plan device [::script::any $devices]
   dict set plan chance [expr {1 + [::script::random 10000]}]
+  dict set plan fault {}
   return $plan
 }
 
 # ---- the process that ends ----------------------------------------------------------------------
 
+# Run one on the crash VFS, and say how it ended: `lost` its power, `ended` by itself, or in words.
+# That VFS takes the power with exit(-1), and nothing else here does: an error in the Tcl code of a
+# process has status 1, the sanitizers have others, and a crash is a signal.
+proc ::loss::run_process {plan args} {
+  set device [dict get $plan device]
+  set ::errorCode NONE
+  lassign [crashsql -seed [dict get $plan chance] -blocksize [dict get $plan sector] \
+    {*}[expr {$device eq {} ? {} : [list -characteristics $device]}] {*}$args {}] is_error message
+  lassign $::errorCode kind - status
+  if {!$is_error} { return ended }
+  if {$kind ne "CHILDSTATUS"} { return $message }
+  return [expr {$status == 255 ? "lost" : "child exited with status $status"}]
+}
+
 # Its Tcl code: each operation, noted before and after. The beat is another database on the same
-# disk, whose sync is a moment between two operations of ours.
+# disk, whose sync is a moment between two operations of ours. The fault is a control's.
 proc ::loss::body {plan texts} {
   global so
   set is_beating [expr {[dict get $plan file] eq "beat.db"}]
@@ -118,15 +134,17 @@ proc ::loss::body {plan texts} {
     db eval {PRAGMA synchronous = [dict get $plan synchronous]; PRAGMA wal_autocheckpoint = 25}
     if {$is_beating} { beat eval {CREATE TABLE beat (n); INSERT INTO beat VALUES (0)} }
     set i 0
-    if {\[catch {
-      foreach text [list $texts] {
-        puts \$ledger [list begun] 
-        set result \[db eval \$text\]
-        puts \$ledger \[list done \$result\]
-        incr i
-        if {$is_beating} { beat eval {UPDATE beat SET n = n + 1} }
+    foreach text [list $texts] {
+      puts \$ledger [list begun]
+      if {\$i == 1} { [dict get $plan fault] }
+      if {\[catch {db eval \$text} result\]} {
+        puts \$ledger \[list error \$result\]
+        exit 1
       }
-    } message\]} { puts \$ledger \[list error \$message\] }
+      puts \$ledger \[list done \$result\]
+      incr i
+      if {$is_beating} { beat eval {UPDATE beat SET n = n + 1} }
+    }
     puts \$ledger ended
     close \$ledger
     exit 0
@@ -138,10 +156,8 @@ proc ::loss::body {plan texts} {
 proc ::loss::lose_power {plan texts} {
   set open "sqlite3 db test.db -vfs crash"
   if {[dict get $plan file] eq "beat.db"} { append open "\nsqlite3 beat beat.db -vfs crash" }
-  set device [dict get $plan device]
-  crashsql -file [dict get $plan file] -delay [dict get $plan delay] -seed [dict get $plan chance] \
-    -blocksize [dict get $plan sector] {*}[expr {$device eq {} ? {} : [list -characteristics $device]}] \
-    -opendb $open -tclbody [body $plan $texts] {}
+  set end [run_process $plan -file [dict get $plan file] -delay [dict get $plan delay] \
+    -opendb $open -tclbody [body $plan $texts]]
   set channel [open ledger r]
   set lines [split [string trim [read $channel]] \n]
   close $channel
@@ -151,9 +167,13 @@ proc ::loss::lose_power {plan texts} {
     switch -- [lindex $line 0] {
       begun { set is_begun 1 }
       done { lappend results [lindex $line 1]; set is_begun 0 }
-      ended { return {} }
       error { return -code error "the script failed: [lindex $line 1]" }
     }
+  }
+  set is_through [expr {[lindex $lines end] eq "ended"}]
+  if {$end eq "ended" && $is_through} { return {} }
+  if {$end ne "lost" || $is_through} {
+    return -code error "this was no loss of power: $end after [llength $results] of [llength $texts] operations"
   }
   return [list $results $is_begun]
 }
@@ -250,27 +270,45 @@ proc ::loss::surely_lose_power {plan texts} {
 }
 
 # Once more while the next process makes good what the first one left; in WAL mode, while it
-# writes the WAL into the database. It may be that there is nothing to do.
+# writes the WAL into the database. It may be that there is nothing to do. Returns what is wrong:
+# SQLite's message, where it could not open the database.
 proc ::loss::lose_power_again {plan} {
   forcedelete again
-  set device [dict get $plan device]
-  crashsql -file test.db -delay 1 -seed [dict get $plan chance] -blocksize [dict get $plan sector] \
-    -opendb "sqlite3 db test.db -vfs crash" -tclbody {
-      db close
-      close [open again w]
+  set open {
+    proc tell {message} {
+      set channel [open again w]
+      puts -nonewline $channel $message
+      close $channel
       exit 0
-    } {}
-  if {![file exists again]} { count "losses:again in the recovery" }
+    }
+    if {[catch {
+      sqlite3 db test.db -vfs crash
+      db eval {SELECT * FROM sqlite_master}
+    } message]} { tell "the recovery failed: $message" }
+  }
+  set end [run_process $plan -file test.db -delay 1 -opendb $open \
+    -tclbody "[dict get $plan fault]; db close; tell {}"]
+  if {$end eq "lost"} {
+    count "losses:again in the recovery"
+    return {}
+  }
+  if {$end ne "ended" || ![file exists again]} {
+    return -code error "this was no loss of power in the recovery: $end"
+  }
+  set channel [open again r]
+  set message [read $channel]
+  close $channel
+  return [expr {$message eq {} ? {} : [list $message]}]
 }
 
 # One loss; its problems. `doctor` is called with the plan, before the database is looked at.
 proc ::loss::suffer {plan {doctor {}}} {
   lassign [part $plan] texts results digests
   lassign [surely_lose_power $plan $texts] said is_begun
-  if {[dict get $plan chance] % 4 == 0} { lose_power_again $plan }
+  set problems [expr {[dict get $plan chance] % 4 == 0 ? [lose_power_again $plan] : {}}]
   if {$doctor ne {}} { {*}$doctor $plan }
   set done [llength $said]
-  set problems [look $plan [allowed $plan $digests $done $is_begun]]
+  lappend problems {*}[look $plan [allowed $plan $digests $done $is_begun]]
   for {set k 0} {$k < $done} {incr k} {
     if {[lindex $said $k] ne [lindex $results $k] && [lindex $texts $k] ne "SELECT tm_init()"
         && ![string match PRAGMA* [lindex $texts $k]]} {
@@ -341,6 +379,31 @@ proc ::loss::control_ledger {seed} {
   tell "control of the ledger" {{no loss was fit for it}}
 }
 
+# A process that dies of something else than its power, at its second operation or in the recovery.
+# Its sync is too far away to come first.
+proc ::loss::control_deaths {seed} {
+  set faults {
+    {a signal} {exec kill -SEGV [pid]} {child killed: segmentation violation}
+    {an error in its Tcl code} {error {of the control}} {child exited with status 1}
+    {an end too early} {exit 0} ended
+  }
+  foreach {name fault expected} $faults {
+    set plan [dict replace [plan $seed 0] fault $fault]
+    catch {suffer [dict replace $plan delay 1000]} message
+    tell "control by a process with $name" [expr {
+      $message eq "this was no loss of power: $expected after 1 of 7 operations" ? {} : [list $message]
+    }]
+    catch {lose_power_again $plan} message
+    tell "control by a recovery with $name" [expr {
+      $message eq "this was no loss of power in the recovery: $expected" ? {} : [list $message]
+    }]
+  }
+  catch {suffer [dict replace $plan delay 1000 fault {set text {SELECT nobody}}]} message
+  tell "control by an operation that fails" [expr {
+    $message eq "the script failed: no such column: nobody" ? {} : [list $message]
+  }]
+}
+
 # What they count is not counted.
 proc ::loss::run_controls {seed} {
   variable counts
@@ -353,6 +416,7 @@ proc ::loss::run_controls {seed} {
 proc ::loss::control_all {seed} {
   control_off $seed
   control_ledger $seed
+  control_deaths $seed
   foreach name {row value page} {
     # A script that has tasks and a history.
     set plan [dict replace [plan $seed 3] script [expr {7 * $seed + 3}] begin 30 synchronous FULL]

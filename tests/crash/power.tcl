@@ -43,7 +43,8 @@ if {$job eq {}} {
   if {$is_verbose} { lappend words -v }
   set jobs [expr {$only >= 0 ? 1 : [::fixture::processors]}]
   # The processes of the control meet databases that are none any more, and say so.
-  set totals [::fixture::run_jobs [list [exec $root/tools/testfixture 2>@stderr]] $here/power.tcl $words $jobs {^(FAILED|loss|  of) }]
+  set shown [expr {$is_verbose ? {.} : {^(FAILED|loss|  of) }}]
+  set totals [::fixture::run_jobs [list [exec $root/tools/testfixture 2>@stderr]] $here/power.tcl $words $jobs $shown]
   ::fixture::report $totals
 }
 
