@@ -7,7 +7,8 @@
  *
  *   death FOLDER KILLS SECONDS SEED VERSION wal|delete [lawless]
  *
- * It goes on until there were so many kills and so many seconds have passed.
+ * It goes on until there were so many kills and so many seconds have passed. Between two kills some
+ * operations are acknowledged, however slow the machine.
  *
  * Prints `kills N`, `pauses N` and, for a worker that ended by itself, `died N`; exit status 1
  * then.
@@ -18,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,6 +31,8 @@
 #define PAUSE_ONE_IN  16
 #define PAUSE_US      120000 /* longer than a lease */
 #define FINISH_SECOND 20
+#define LEAST_WORK    5     /* operations acknowledged between two kills */
+#define PATIENCE_MS   10000 /* nobody may be able to work */
 
 typedef struct Worker {
   pid_t pid;
@@ -39,6 +43,7 @@ typedef struct Supervisor {
   Plan plan;
   Worker workers[WORKERS];
   int kills, pauses, died;
+  int enough; /* as many acknowledged as the next kill waits for */
 } Supervisor;
 
 static long long now_us(void) {
@@ -83,6 +88,15 @@ static void wake(Supervisor *s, long long at_us) {
   }
 }
 
+/* On a machine that is slow and busy nothing seldom would be done in the time between two kills. */
+static void wait_for_work(Supervisor *s) {
+  for (int ms = 0; ms < PATIENCE_MS && *s->plan.acknowledged < s->enough; ms++) {
+    usleep(1000);
+    wake(s, now_us());
+  }
+  s->enough = *s->plan.acknowledged + LEAST_WORK;
+}
+
 static void run(Supervisor *s) {
   long long until_us = now_us() + (long long)(s->plan.seconds * 1e6);
   int pause_us = (int)(s->plan.seconds * 1e6 / (s->plan.kills + 1));
@@ -98,6 +112,7 @@ static void run(Supervisor *s) {
       worker->wakes_us = now_us() + PAUSE_US;
       s->pauses++;
     } else {
+      wait_for_work(s);
       kill(worker->pid, SIGKILL);
       reap(s, worker);
       s->kills++;
@@ -128,6 +143,12 @@ int main(int argc, char **argv) {
   s.plan.is_wal = strcmp(argv[6], "wal") == 0;
   s.plan.is_lawless = argc > 7;
   srand(s.plan.seed);
+  s.plan.acknowledged = mmap(NULL, sizeof *s.plan.acknowledged, PROT_READ | PROT_WRITE,
+                             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (s.plan.acknowledged == MAP_FAILED) {
+    perror("mmap");
+    return 1;
+  }
 
   Worker setter = {start(&s, 0, death_set_up), 0};
   reap(&s, &setter);

@@ -13,6 +13,7 @@
 #ifndef DEATH_H
 #define DEATH_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 
 typedef struct Plan {
@@ -21,10 +22,11 @@ typedef struct Plan {
   int kills;
   double seconds;
   bool is_wal;
-  long long version; /* the newest of the schema */
-  bool is_lawless;   /* claims are made by hand, without the lock: the control */
-  int life;          /* how many workers were started before this one */
-  int slot;          /* its place among the workers, and so its name */
+  long long version;        /* the newest of the schema */
+  bool is_lawless;          /* claims are made by hand, without the lock: the control */
+  int life;                 /* how many workers were started before this one */
+  int slot;                 /* its place among the workers, and so its name */
+  atomic_int *acknowledged; /* how much was, by all of them; in memory that they share */
 } Plan;
 
 /* Make the databases; exits. In a process of its own, so that none is open where workers start. */

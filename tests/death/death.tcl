@@ -5,8 +5,9 @@
 #
 # build/tests/death does the killing, until there were so many kills and so many seconds have
 # passed. Then the ledgers of all processes are laid beside the database: ledger.sql says what must
-# hold. Last come the controls: a line of a ledger or a row of the database is changed, and each
-# time the rule that is about it must be broken. Without --journal half of the kills are with each.
+# hold, deeds.sql what must have been done. Last come the controls: a line of a ledger or a row of the
+# database is changed, and each time the rule that is about it must be broken. Without --journal half
+# of the kills are with each.
 #
 # TM_SO names the extension. The last line is `N passed, N failed`.
 
@@ -97,6 +98,17 @@ proc complaints {db} {
   $db eval {SELECT name, detail FROM tm_doctor WHERE status = 'error' AND name <> 'journal_mode'}
 }
 
+# What was done less often than `least`, with how often it was.
+proc too_rare {least} {
+  global here
+  set rare {}
+  foreach {name text} [::named::queries $here/deeds.sql deed] {
+    set times [db onecolumn $text]
+    if {$times ne {} && $times < $least} { lappend rare "$name: $times" }
+  }
+  return $rare
+}
+
 # The database that was migrated down and up all the time.
 proc look_at_other {} {
   global root
@@ -128,13 +140,13 @@ proc summary {counts} {
 
 # rule, what is done to the ledger or the database
 set controls {
-  no_acknowledged_task_is_lost {DELETE FROM tm_task WHERE id = (SELECT id FROM born JOIN tm_task USING (id) WHERE state = 'completed' AND flow & 6 = 0 LIMIT 1)}
-  no_acknowledged_task_is_lost {INSERT INTO born VALUES (0, 0, (SELECT max(id) + 1 FROM tm_task), 'k0.0')}
+  no_acknowledged_task_is_lost {DELETE FROM tm_task WHERE id = (SELECT id FROM born JOIN tm_task USING (id) WHERE state = 'completed' AND flow & 6 = 0 AND id NOT IN (SELECT a FROM op WHERE verb = 'delete') LIMIT 1)}
+  no_acknowledged_task_is_lost {INSERT INTO born VALUES (0, 0, (SELECT max(id) + 1000000 FROM tm_task), 'k0.0')}
   an_acknowledged_task_has_one_id {INSERT INTO born SELECT life, seq, id + 1, key FROM born WHERE id > 0 LIMIT 1}
-  what_was_asked_for_once_is_there_once {UPDATE tm_task SET payload = (SELECT key FROM born ORDER BY id LIMIT 1) WHERE id = (SELECT max(id) FROM born)}
+  what_was_asked_for_once_is_there_once {UPDATE tm_task SET payload = (SELECT payload FROM tm_task ORDER BY id LIMIT 1) WHERE id = (SELECT max(id) FROM tm_task)}
   every_task_was_asked_for {INSERT INTO tm_inbox (queue, payload) VALUES ('q', 'nobody')}
   a_transaction_is_there_whole_or_not_at_all {INSERT INTO intent SELECT life, seq, 'k0.0', 1 FROM intent JOIN born USING (life, seq) WHERE is_kept LIMIT 1}
-  a_deleted_task_does_not_come_back {UPDATE op SET outcome = 'done', verb = 'delete' WHERE rowid = (SELECT op.rowid FROM op JOIN tm_task ON id = a LIMIT 1)}
+  a_deleted_task_does_not_come_back {UPDATE op SET a = (SELECT max(id) FROM tm_task) WHERE rowid = (SELECT rowid FROM op WHERE verb = 'delete' AND outcome = 'done' LIMIT 1)}
   no_two_claims_have_one_token {INSERT INTO claim SELECT * FROM claim LIMIT 1}
   no_token_goes_back {INSERT INTO claim SELECT 0, worker, task_id, token - 1, until_ms, ended_us + 1, ended_us + 2, ended_ms FROM claim LIMIT 1}
   a_lost_lease_is_refused {INSERT INTO op SELECT 0, 1, 'heartbeat', task_id, token - 1, '', ended_us + 1, ended_ms, ended_us + 2, ended_ms, 'done', 'running' FROM claim LIMIT 1}
@@ -170,6 +182,18 @@ proc control_rules {} {
     db eval ROLLBACK
     expect_none "control of $rule" $problems
   }
+}
+
+# A run in which nothing was done.
+proc control_deeds {journal} {
+  global here
+  db eval {BEGIN; DELETE FROM op; DELETE FROM claim; DELETE FROM stood}
+  set rare [too_rare 1]
+  db eval ROLLBACK
+  set deeds [dict keys [::named::queries $here/deeds.sql deed]]
+  if {$journal ne "wal"} { set deeds [lsearch -all -inline -not $deeds checkpoint_*] }
+  set problems [expr {$rare eq [lmap name $deeds {string cat $name ": 0"}] ? {} : [list "only these: $rare"]}]
+  expect_none "control of the deeds" $problems
 }
 
 # The same with a file: a process that says it was given what another one was given.
@@ -213,7 +237,10 @@ foreach journal $journals {
   expect_none "kills ($journal)" [expr {[dict get $counts kills] < $share ? "$counts" : ""}]
   look_at $folder/$journal
   puts "$journal: [summary $counts]"
+  # A sixth of what was seldomest on a machine with ten times as much to do as it can.
+  expect_none "everything was done ($journal)" [too_rare [expr {$share / 75}]]
   control_rules
+  control_deeds $journal
   control_file $folder/$journal/ledger
   db close
   other close

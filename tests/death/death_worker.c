@@ -18,10 +18,12 @@
 #include "death.h"
 #include "tm.h"
 
-#define LEASE_MS    60
-#define HELD_MAX    8
-#define BUSY_MS     15000
-#define OTHER_TASKS 50
+#define LEASE_MS      60
+#define LONG_LEASE_MS 2000 /* longer than a dead worker needs to be there again */
+#define LONG_ONE_IN   3
+#define HELD_MAX      8
+#define BUSY_MS       15000
+#define OTHER_TASKS   50
 
 #define LIMITED_QUEUE                                                                              \
   "INSERT INTO tm_queue (name, max_running, max_running_per_partition, fair) VALUES ('few', 4, "   \
@@ -30,6 +32,7 @@
 typedef struct Held {
   sqlite3_int64 id;
   sqlite3_int64 token;
+  int lease_ms;
 } Held;
 
 typedef struct Worker {
@@ -80,6 +83,7 @@ static void end_line(Worker *w, char kind) {
                    mono.tv_sec * 1000000LL + mono.tv_nsec / 1000,
                    wall.tv_sec * 1000LL + wall.tv_nsec / 1000000, w->line);
   if (write(w->ledger, line, (size_t)n) != n) _exit(1);
+  if (kind == 'A') ++*w->plan->acknowledged;
 }
 
 static void intend(Worker *w, const char *format, ...) {
@@ -226,7 +230,7 @@ static void enqueue_flow(Worker *w) {
 /* ---- claims ----------------------------------------------------------- */
 
 /* Read the claimed tasks back from the line: triples of id, token and the end of the lease. */
-static void hold(Worker *w, const char *triples) {
+static void hold(Worker *w, const char *triples, int lease_ms) {
   long long id;
   long long token;
   long long until;
@@ -234,20 +238,20 @@ static void hold(Worker *w, const char *triples) {
   while (sscanf(triples, "%lld %lld %lld%n", &id, &token, &until, &n) == 3) {
     triples += n;
     know(w, id);
-    if (w->held_count < HELD_MAX) w->held[w->held_count++] = (Held){id, token};
+    if (w->held_count < HELD_MAX) w->held[w->held_count++] = (Held){id, token, lease_ms};
   }
 }
 
-static void claim_rows(Worker *w) {
+static void claim_rows(Worker *w, int lease_ms) {
   intend(w, "claim");
   if (!run(w, w->db, "BEGIN IMMEDIATE", NULL, 0)) return;
-  bool is_good = run(
-      w, w->db,
-      "SELECT id, token, lease_until_ms FROM tm_claim('[\"few\",\"kept\",\"q\"]', ?9, 3, '60ms')",
-      w->name, 0);
+  bool is_good = run(w, w->db,
+                     "SELECT id, token, lease_until_ms "
+                     "FROM tm_claim('[\"few\",\"kept\",\"q\"]', ?9, 3, ?1 || 'ms')",
+                     w->name, 1, (sqlite3_int64)lease_ms);
   if (is_good && run(w, w->db, "COMMIT", NULL, 0)) {
     end_line(w, 'A');
-    hold(w, w->line);
+    hold(w, w->line, lease_ms);
   }
   if (!sqlite3_get_autocommit(w->db)) quietly(w->db, "ROLLBACK");
 }
@@ -274,31 +278,32 @@ static void claim_lawless(Worker *w) {
     }
   }
   end_line(w, 'A');
-  hold(w, w->line);
+  hold(w, w->line, LEASE_MS);
 }
 
-static void claim_function(Worker *w) {
+static void claim_function(Worker *w, int lease_ms) {
   intend(w, "claim");
   /* Materialized: a flattened subquery would call it once for each column. */
   if (!run(w, w->db,
            "WITH c (task) AS MATERIALIZED (SELECT tm_claim('[\"few\",\"kept\",\"q\"]', ?9, "
-           "'{\"lease\":\"60ms\"}')) "
+           "json_object('lease', ?1 || 'ms'))) "
            "SELECT task ->> '$.id', task ->> '$.token', task ->> '$.lease_until_ms' FROM c "
            "WHERE task IS NOT NULL",
-           w->name, 0)) {
+           w->name, 1, (sqlite3_int64)lease_ms)) {
     return;
   }
   end_line(w, 'A');
-  hold(w, w->line);
+  hold(w, w->line, lease_ms);
 }
 
 static void claim(Worker *w) {
+  int lease_ms = rand() % LONG_ONE_IN ? LEASE_MS : LONG_LEASE_MS;
   if (w->plan->is_lawless) {
     claim_lawless(w);
   } else if (rand() % 2) {
-    claim_rows(w);
+    claim_rows(w, lease_ms);
   } else {
-    claim_function(w);
+    claim_function(w, lease_ms);
   }
 }
 
@@ -348,9 +353,9 @@ static void finish_one(Worker *w) {
   int i = rand() % w->held_count;
   Held task = w->held[i];
   if (rand() % 4 == 0) {
-    intend(w, "heartbeat %lld %lld", task.id, task.token);
-    ACKNOWLEDGE(w, "SELECT tm_heartbeat(?1, ?2, '{\"lease\":\"60ms\"}')", NULL, 2, task.id,
-                task.token);
+    intend(w, "heartbeat %lld %lld %d", task.id, task.token, task.lease_ms);
+    ACKNOWLEDGE(w, "SELECT tm_heartbeat(?1, ?2, json_object('lease', ?3 || 'ms'))", NULL, 3,
+                task.id, task.token, (sqlite3_int64)task.lease_ms);
     return;
   }
   w->held[i] = w->held[--w->held_count];
@@ -359,57 +364,105 @@ static void finish_one(Worker *w) {
 
 /* ---- what others do ---------------------------------------------------- */
 
-/* What is in queue `kept` is not, so that it can be counted. A task's queue stays the same. */
-static void delete_one(Worker *w, sqlite3_int64 id) {
+/* One of the newest `span` tasks that are so, or 0. */
+static sqlite3_int64 choose(Worker *w, const char *condition, int span) {
+  char sql[400];
+  snprintf(sql, sizeof sql,
+           "SELECT id FROM tm_task WHERE id > (SELECT max(id) FROM tm_task) - %d AND %s "
+           "ORDER BY random() LIMIT 1",
+           span, condition);
   begin_line(w);
-  if (!run(w, w->db, "SELECT queue FROM tm_task WHERE id = ?1", NULL, 1, id)) return;
-  if (strcmp(w->line, " q") != 0 && strcmp(w->line, " few") != 0) return;
+  return run(w, w->db, sql, NULL, 0) ? strtoll(w->line, NULL, 10) : 0;
+}
+
+/* Together with the event by which the task is in the state that the verb says. */
+static void steer(Worker *w, const char *verb, const char *sql, sqlite3_int64 id) {
+  if (id == 0) return;
+  intend(w, "%s %lld", verb, id);
+  if (!run(w, w->db, "BEGIN IMMEDIATE", NULL, 0)) return;
+  bool is_good = run(w, w->db, sql, NULL, 1, id) &&
+                 run(w, w->db, "SELECT event_id FROM tm_task WHERE id = ?1", NULL, 1, id);
+  if (is_good && run(w, w->db, "COMMIT", NULL, 0)) end_line(w, 'A');
+  if (!sqlite3_get_autocommit(w->db)) quietly(w->db, "ROLLBACK");
+}
+
+/* Of the very newest, most of which are alive, some running. */
+static void cancel_one(Worker *w) {
+  steer(w, "cancel", "SELECT tm_cancel(?1, 'no more')", choose(w, "true", 40));
+}
+
+static void retry_one(Worker *w) {
+  steer(w, "retry", "SELECT tm_retry(?1)",
+        choose(w, "state IN ('discarded', 'cancelled', 'retryable', 'scheduled')", 200));
+}
+
+/* What is in queue `kept` is not, so that it can be counted. A task's queue stays the same. */
+static void delete_one(Worker *w) {
+  sqlite3_int64 id =
+      choose(w, "queue <> 'kept' AND state IN ('completed', 'cancelled', 'discarded')", 200);
+  if (id == 0) return;
   intend(w, "delete %lld", id);
   ACKNOWLEDGE(w, "SELECT tm_delete(?1)", NULL, 1, id);
 }
 
 static void steer_one(Worker *w) {
-  if (w->newest == 0) return;
-  /* Mostly of the newest, which are alive. */
-  sqlite3_int64 id = w->newest - rand() % 40;
-  if (id < 1) id = 1;
   switch (rand() % 4) {
-  case 0:
-    intend(w, "cancel %lld", id);
-    ACKNOWLEDGE(w, "SELECT tm_cancel(?1, 'no more')", NULL, 1, id);
-    break;
-  case 1: delete_one(w, id); break;
-  default: intend(w, "retry %lld", id); ACKNOWLEDGE(w, "SELECT tm_retry(?1)", NULL, 1, id);
+  case 0: cancel_one(w); break;
+  case 1: delete_one(w); break;
+  default: retry_one(w);
   }
+}
+
+static void init(Worker *w) {
+  intend(w, "init");
+  ACKNOWLEDGE(w, "SELECT tm_migrate()", NULL, 0);
+}
+
+static void checkpoint(Worker *w) {
+  bool is_passive = rand() % 2;
+  intend(w, is_passive ? "checkpoint passive" : "checkpoint truncate");
+  ACKNOWLEDGE(w, is_passive ? "PRAGMA wal_checkpoint(PASSIVE)" : "PRAGMA wal_checkpoint(TRUNCATE)",
+              NULL, 0);
+}
+
+static void tick(Worker *w) {
+  intend(w, "tick");
+  ACKNOWLEDGE(w, "SELECT tm_tick()", NULL, 0);
 }
 
 static void upkeep(Worker *w) {
   switch (rand() % 8) {
-  case 0:
-    intend(w, "init");
-    ACKNOWLEDGE(w, "SELECT tm_migrate()", NULL, 0);
-    break;
+  case 0: init(w); break;
   case 1:
-    intend(w, "checkpoint");
-    ACKNOWLEDGE(w, "PRAGMA wal_checkpoint(PASSIVE)", NULL, 0);
-    break;
-  case 2:
-    intend(w, "checkpoint");
-    ACKNOWLEDGE(w, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, 0);
-    break;
-  default: intend(w, "tick"); ACKNOWLEDGE(w, "SELECT tm_tick()", NULL, 0);
+  case 2: checkpoint(w); break;
+  default: tick(w);
   }
 }
 
 /* Another database goes a step down and up again, with tasks in it. */
-static void migrate_other(Worker *w) {
+static void migrate_other(Worker *w, bool is_up) {
   if (!w->other) w->other = open_database(w->plan, "other.db");
-  if (rand() % 2) {
+  if (is_up) {
     intend(w, "migrate up");
     if (run(w, w->other, "SELECT tm_migrate()", NULL, 0)) end_line(w, 'A');
   } else {
     intend(w, "migrate down");
     if (run(w, w->other, "SELECT tm_migrate(?1)", NULL, 1, w->plan->version - 1)) end_line(w, 'A');
+  }
+}
+
+/* What is seldom done begins a life, one after the other: so each is done often, however few steps
+ * a slow machine leaves to a life. */
+static void begin_life(Worker *w) {
+  switch (w->plan->life % 8) {
+  case 0: cancel_one(w); break;
+  case 1: delete_one(w); break;
+  case 2: retry_one(w); break;
+  case 3: init(w); break;
+  case 4: checkpoint(w); break;
+  case 5: tick(w); break;
+  case 6: migrate_other(w, false); break;
+  default: migrate_other(w, true);
   }
 }
 
@@ -434,7 +487,7 @@ static void step(Worker *w) {
   } else if (at < 99) {
     upkeep(w);
   } else {
-    migrate_other(w);
+    migrate_other(w, rand() % 2);
   }
 }
 
@@ -449,10 +502,11 @@ void death_work(const Plan *plan) {
   w.ledger = open(path, O_WRONLY | O_CREAT | O_APPEND, 0644);
   if (w.ledger < 0) _exit(1);
   w.db = open_database(plan, "work.db");
-  if (rand() % 2) {
+  if (rand() % 4) {
     intend(&w, "reconcile %s", w.name);
     ACKNOWLEDGE(&w, "SELECT tm_reconcile(?9)", w.name, 0);
   }
+  begin_life(&w);
   while (!is_asked_to_stop) step(&w);
   if (sqlite3_close(w.db) != SQLITE_OK || sqlite3_close(w.other) != SQLITE_OK) {
     printf("a connection could not be closed\n");

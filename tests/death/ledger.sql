@@ -5,6 +5,7 @@
 --   op       what a process was about to do: done, refused, or lost with the process
 --   born     a task that an enqueue acknowledged, with the payload that it had
 --   claim    a lease that a claim acknowledged
+--   stood    the event by which a task was in the state that a cancel or a retry acknowledged
 --   intent   payloads that somebody was about to enqueue, one or several at once; is_kept where
 --            nobody deletes them
 --   other    the version of the other database's schema
@@ -92,7 +93,7 @@ JOIN claim AS n ON n.task_id = c.task_id
 JOIN (
   SELECT life, task_id, token, until_ms FROM claim
   UNION ALL
-  SELECT life, a, b, began_ms + 60 FROM op WHERE verb = 'heartbeat' AND outcome = 'done'
+  SELECT life, a, b, began_ms + CAST(c AS INTEGER) FROM op WHERE verb = 'heartbeat' AND outcome = 'done'
 ) AS l ON l.task_id = c.task_id AND l.token = c.token
 WHERE n.ended_ms < l.until_ms
   AND NOT EXISTS (

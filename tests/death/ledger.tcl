@@ -19,11 +19,12 @@ proc ::ledger::load {db folder} {
   $db eval {
     PRAGMA temp_store = MEMORY;
     CREATE TEMP TABLE op (
-      life INTEGER, seq INTEGER, verb TEXT, a ANY, b INTEGER, c TEXT, began_us INTEGER, began_ms INTEGER,
+      life INTEGER, seq INTEGER, verb TEXT, a NUMERIC, b INTEGER, c TEXT, began_us INTEGER, began_ms INTEGER,
       ended_us INTEGER, ended_ms INTEGER, outcome TEXT, said TEXT, PRIMARY KEY (life, seq)
     );
     CREATE TEMP TABLE born (life INTEGER, seq INTEGER, id INTEGER, key TEXT);
     CREATE TEMP TABLE intent (life INTEGER, seq INTEGER, key TEXT, is_kept INTEGER);
+    CREATE TEMP TABLE stood (life INTEGER, seq INTEGER, verb TEXT, task_id INTEGER, state TEXT, event_id INTEGER);
     CREATE TEMP TABLE claim (
       life INTEGER, worker TEXT, task_id INTEGER, token INTEGER, until_ms INTEGER,
       began_us INTEGER, ended_us INTEGER, ended_ms INTEGER
@@ -74,10 +75,9 @@ proc ::ledger::load_file {db life worker path} {
         set began_us $us
         $db eval {
           INSERT INTO op (life, seq, verb, a, b, c, began_us, began_ms, outcome)
-          VALUES ($life, CAST($seq AS INTEGER), $verb, CAST($a AS NUMERIC), CAST($b AS INTEGER), $c,
+          VALUES ($life, CAST($seq AS INTEGER), $verb, $a, CAST($b AS INTEGER), $c,
             CAST($us AS INTEGER), CAST($ms AS INTEGER), 'lost')
         }
-        if {$verb eq "reconcile"} { $db eval {UPDATE op SET a = $a WHERE life = $life AND seq = $seq} }
         note_intent $db $life $seq $verb $a $b
       }
       A {
@@ -119,6 +119,12 @@ proc ::ledger::note_answer {db life worker seq verb a words began_us us ms} {
       foreach id $words {
         set key $a.[incr i]
         $db eval {INSERT INTO born VALUES ($life, $seq, CAST($id AS INTEGER), $key)}
+      }
+    }
+    cancel - retry {
+      lassign $words state event
+      $db eval {
+        INSERT INTO stood VALUES ($life, $seq, $verb, CAST($a AS INTEGER), $state, CAST($event AS INTEGER))
       }
     }
     claim {
