@@ -155,6 +155,9 @@ set controls {
   a_token_is_a_claim_in_the_history {DELETE FROM tm_event WHERE id = (SELECT min(id) FROM tm_event WHERE to_state = 'running')}
   an_acknowledged_claim_is_in_the_history {UPDATE claim SET worker = 'w99' WHERE rowid = (SELECT claim.rowid FROM claim JOIN tm_task ON id = task_id LIMIT 1)}
   an_acknowledged_end_is_in_the_history {DELETE FROM tm_event WHERE id = (SELECT max(e.id) FROM tm_event AS e JOIN op AS o ON o.a = e.task_id AND o.verb = 'complete' AND o.outcome = 'done' WHERE e.to_state = 'completed')}
+  an_acknowledged_cancel_is_in_the_history {DELETE FROM tm_event WHERE id = (SELECT s.event_id FROM stood AS s JOIN tm_task ON id = task_id WHERE verb = 'cancel' LIMIT 1)}
+  an_acknowledged_retry_is_in_the_history {DELETE FROM tm_event WHERE id = (SELECT s.event_id FROM stood AS s JOIN tm_task ON id = task_id WHERE verb = 'retry' LIMIT 1)}
+  an_acknowledged_reconcile_is_in_the_history {DELETE FROM tm_event WHERE reason = 'reconciled'}
   the_history_ends_where_the_task_is {DELETE FROM tm_event WHERE id = (SELECT max(id) FROM tm_event)}
   an_acknowledged_completion_stays {UPDATE op SET b = b + 1 WHERE rowid = (SELECT op.rowid FROM op JOIN tm_task ON id = a WHERE verb = 'complete' AND outcome = 'done' LIMIT 1)}
   an_acknowledged_failure_left_its_error {DELETE FROM tm_attempt}

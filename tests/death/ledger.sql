@@ -145,6 +145,36 @@ WHERE o.outcome = 'done'
       AND e.to_state = CASE o.verb WHEN 'complete' THEN 'completed' ELSE o.said END
   );
 
+-- The event was read in the transaction of the verb.
+-- rule: an_acknowledged_cancel_is_in_the_history
+SELECT 'cancel of task ' || o.task_id || ' by life ' || o.life || ' said ' || o.state || ' by event ' || o.event_id || ', and the history has ' || quote(e.to_state)
+FROM stood AS o
+JOIN main.tm_task AS t ON t.id = o.task_id
+LEFT JOIN main.tm_event AS e ON e.id = o.event_id AND e.task_id = o.task_id
+WHERE o.verb = 'cancel' AND (o.state NOT IN ('cancelled', 'cancelling') OR e.to_state IS NOT o.state);
+
+-- rule: an_acknowledged_retry_is_in_the_history
+SELECT 'retry of task ' || o.task_id || ' by life ' || o.life || ' said ' || o.state || ' by event ' || o.event_id || ', and the history has ' || quote(e.to_state)
+FROM stood AS o
+JOIN main.tm_task AS t ON t.id = o.task_id
+LEFT JOIN main.tm_event AS e ON e.id = o.event_id AND e.task_id = o.task_id
+WHERE o.verb = 'retry' AND (o.state NOT IN ('available', 'blocked') OR e.to_state IS NOT o.state);
+
+-- When it returned, no lease was left that a life of the same name had been given before.
+-- rule: an_acknowledged_reconcile_is_in_the_history
+SELECT 'life ' || o.life || ' took back what ' || o.a || ' had, and task ' || c.task_id || ' was still leased with token ' || c.token
+FROM op AS o
+JOIN claim AS c ON c.worker = o.a AND c.ended_us < o.began_us
+JOIN main.tm_task AS t ON t.id = c.task_id
+JOIN started AS s ON s.task_id = c.task_id AND s.token = c.token
+WHERE o.verb = 'reconcile' AND o.outcome = 'done'
+  AND NOT EXISTS (
+    SELECT 1 FROM main.tm_event AS e
+    WHERE e.task_id = c.task_id AND e.id > s.event_id AND e.id < s.next_event_id
+      AND e.from_state IN ('running', 'cancelling') AND e.to_state <> 'cancelling'
+      AND e.at_ms <= o.ended_ms
+  );
+
 -- rule: the_history_ends_where_the_task_is
 SELECT 'task ' || t.id || ' is ' || t.state || ' and its history ends in ' || quote(e.to_state)
 FROM main.tm_task AS t
