@@ -7,7 +7,8 @@
 # A script (script.tcl) runs in such a process and writes to a file outside of it what has been
 # acknowledged. Then the database must be, value for value, what it was after the last operation
 # acknowledged or after the one that was under way; in WAL mode with synchronous NORMAL, where a
-# commit waits for no disk, after any one before these, but whole. The controls come last; --only I repeats one loss of a seed.
+# commit waits for no disk, after any one before these, but whole. The controls come last; --only I
+# repeats one loss of a seed, and -v shows what the processes say.
 #
 # The harness is built by tools/testfixture, once a machine; the jobs of it run this file too, with
 # `--job I N`. TM_SO names the extension. The last line is `N passed, N failed`.
