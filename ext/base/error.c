@@ -37,14 +37,9 @@ static void error_make_one_line(char *message) {
   }
 }
 
-void tm_error_set(TmError *error, TmSymbol symbol, const char *format, ...) {
-  va_list values;
-  char *what;
+static void error_compose(TmError *error, TmSymbol symbol, const char *format, va_list values) {
+  char *what = sqlite3_vmprintf(format, values);
 
-  if (error->rc != SQLITE_OK) return;
-  va_start(values, format);
-  what = sqlite3_vmprintf(format, values);
-  va_end(values);
   if (what != NULL) {
     error->message =
         sqlite3_mprintf("%s: %s [%s]", error->subject, what, error_symbols[symbol].text);
@@ -59,11 +54,46 @@ void tm_error_set(TmError *error, TmSymbol symbol, const char *format, ...) {
   error_make_one_line(error->message);
 }
 
+void tm_error_set(TmError *error, TmSymbol symbol, const char *format, ...) {
+  va_list values;
+
+  if (error->rc != SQLITE_OK) return;
+  va_start(values, format);
+  error_compose(error, symbol, format, values);
+  va_end(values);
+}
+
+void tm_error_explain(TmError *error, TmSymbol symbol, const char *format, ...) {
+  TmError plain = *error;
+  va_list values;
+
+  tm_error_init(error, plain.subject);
+  va_start(values, format);
+  error_compose(error, symbol, format, values);
+  va_end(values);
+  if (error->rc == SQLITE_ERROR) error->rc = plain.rc;
+  sqlite3_free(plain.message);
+}
+
+/* SQLite's words name neither the call nor the limit, which the application can move. */
+static void error_too_big(TmError *error, sqlite3 *db) {
+  error->rc = SQLITE_TOOBIG;
+  if (db == NULL) return;
+  tm_error_explain(error, TM_TOO_LARGE,
+                   "a value or a row would be larger than the %d bytes that this connection takes, "
+                   "see SQLITE_LIMIT_LENGTH",
+                   sqlite3_limit(db, SQLITE_LIMIT_LENGTH, -1));
+}
+
 void tm_error_sqlite(TmError *error, sqlite3 *db, int rc) {
   int kept_rc;
 
   if (rc == SQLITE_OK || rc == SQLITE_ROW || rc == SQLITE_DONE) return;
   if (error->rc != SQLITE_OK) return;
+  if ((rc & 0xff) == SQLITE_TOOBIG) {
+    error_too_big(error, db);
+    return;
+  }
   error->rc = rc;
   if (db == NULL || (rc & 0xff) == SQLITE_NOMEM) return;
   /* The connection speaks of this failure only where its code is the same one:

@@ -37,7 +37,10 @@
   X(TOO_DEEP, "too_deep", "calls nested through triggers too deeply")                              \
   X(NOT_UNIQUE, "not_unique", "a task with this unique key exists")                                \
   X(CYCLE, "cycle", "the dependency would close a cycle")                                          \
-  X(WRITE_DROPPED, "write_dropped", "a trigger or an authorizer made a write vanish")
+  X(WRITE_DROPPED, "write_dropped", "a trigger or an authorizer made a write vanish")              \
+  X(RULE_BROKEN, "rule_broken",                                                                    \
+    "a rule of our tables refuses what the call has to write: there is a row that somebody wrote " \
+    "around the rules")
 
 typedef enum TmSymbol {
 #define TM_SYMBOL_ENUM(name, text, doc) TM_##name,
@@ -63,8 +66,13 @@ void tm_error_clear(TmError *error);
  * sqlite3_mprintf. */
 void tm_error_set(TmError *error, TmSymbol symbol, const char *format, ...);
 
-/* Pass SQLite's failure on: the code, and the text of the connection (db may be NULL: no text).
- * SQLITE_OK, SQLITE_ROW and SQLITE_DONE set nothing. */
+/* Say of an error of SQLite's what it means for the call: our words, which may quote
+ * error->message, and its code, by which drivers know the kind. */
+void tm_error_explain(TmError *error, TmSymbol symbol, const char *format, ...);
+
+/* Pass SQLite's failure on: the code, and the text of the connection (db may be NULL: no text). A
+ * value over the connection's limit is [too_large]. SQLITE_OK, SQLITE_ROW and SQLITE_DONE set
+ * nothing. */
 void tm_error_sqlite(TmError *error, sqlite3 *db, int rc);
 
 /* Out of memory, as SQLite says it. */

@@ -128,8 +128,7 @@ void tm_task_keep_history(TmRun *run, TmTask *task, TmState to, TmText actor, Tm
   if (!task->has_history || tm_run_failed(run)) return;
   TmStmt s;
   tm_stmt_open(run, TM_Q_TASK_EVENT, &s);
-  sqlite3_int64 floor = run->context->settings.event_floor;
-  if (floor != TM_NO_FLOOR) tm_stmt_bind_int(&s, TM_P_TASK_EVENT_FLOOR, floor);
+  tm_stmt_bind_floor(&s, TM_P_TASK_EVENT_FLOOR, run->context->settings.event_floor);
   tm_stmt_bind_int(&s, TM_P_TASK_EVENT_TASK_ID, task->id);
   tm_stmt_bind_int(&s, TM_P_TASK_EVENT_PREVIOUS_ID, previous_id);
   tm_stmt_bind_int(&s, TM_P_TASK_EVENT_MOVE, tm_task_next_move(task));
@@ -140,6 +139,13 @@ void tm_task_keep_history(TmRun *run, TmTask *task, TmState to, TmText actor, Tm
   if (actor.z) tm_stmt_bind_text(&s, TM_P_TASK_EVENT_ACTOR, actor);
   if (reason.z) tm_stmt_bind_text(&s, TM_P_TASK_EVENT_REASON, reason);
   tm_stmt_write(&s, "tm_event");
+  /* Its one foreign key is the graph. */
+  if (run->error.rc == SQLITE_CONSTRAINT_FOREIGNKEY) {
+    tm_error_explain(&run->error, TM_RULE_BROKEN,
+                     "tm_transition has no move from %s to %s for task %lld, see tm_doctor for a "
+                     "row that somebody wrote around the rules",
+                     tm_state_name(task->state), tm_state_name(to), task->id);
+  }
   task->event_id = sqlite3_last_insert_rowid(run->context->db);
 }
 

@@ -160,7 +160,7 @@ void tm_call_result_json(TmCall *call, sqlite3_str *json) {
   char *text = sqlite3_str_finish(json);
   if (rc != SQLITE_OK || !text) {
     sqlite3_free(text);
-    tm_error_sqlite(&call->run.error, NULL, rc == SQLITE_OK ? SQLITE_NOMEM : rc);
+    tm_error_sqlite(&call->run.error, call->context->db, rc == SQLITE_OK ? SQLITE_NOMEM : rc);
     return;
   }
   call->type = TM_RESULT_TEXT;

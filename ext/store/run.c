@@ -138,6 +138,7 @@ void tm_run_unreadable(TmRun *run, const char *table) {
  * instead. What an authorizer denies may have the same code, and says all there is to say. */
 static void stmt_explain(TmRun *run, TmQuery query, int rc) {
   tm_error_sqlite(&run->error, run->context->db, rc);
+  tm_schema_blame(run);
   if (rc != SQLITE_ERROR) return;
   const char *message = run->error.message ? run->error.message : "";
   if (sqlite3_strglob("not authorized*", message) == 0) return;
@@ -247,6 +248,16 @@ void tm_stmt_bind_value(TmStmt *stmt, int param, const TmValue *value) {
 
 void tm_stmt_bind_zeros(TmStmt *stmt, int param, int bytes) {
   if (stmt->stmt) stmt_check(stmt, sqlite3_bind_zeroblob(stmt->stmt, param, bytes));
+}
+
+void tm_stmt_bind_floor(TmStmt *stmt, int param, sqlite3_int64 floor) {
+  if (floor == TM_NO_FLOOR) return;
+  if (floor == INT64_MAX) {
+    tm_error_set(&stmt->run->error, TM_RULE_BROKEN,
+                 "tm_setting says that id %lld was used, and no id is after it, see tm_doctor",
+                 floor);
+  }
+  tm_stmt_bind_int(stmt, param, floor);
 }
 
 void tm_stmt_bind_pointer(TmStmt *stmt, int param, void *pointer, const char *type) {

@@ -93,6 +93,9 @@ void tm_stmt_bind_real(TmStmt *stmt, int param, double value);
 void tm_stmt_bind_text(TmStmt *stmt, int param, TmText text);           /* not copied */
 void tm_stmt_bind_value(TmStmt *stmt, int param, const TmValue *value); /* not copied */
 void tm_stmt_bind_zeros(TmStmt *stmt, int param, int bytes);            /* a blob of them */
+
+/* The id that the next one has to pass, where it is not TM_NO_FLOOR. */
+void tm_stmt_bind_floor(TmStmt *stmt, int param, sqlite3_int64 floor);
 void tm_stmt_bind_pointer(TmStmt *stmt, int param, void *pointer, const char *type);
 
 /* Step: true when there is a row, false at the end or on failure. [write_dropped] where an

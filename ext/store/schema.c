@@ -149,6 +149,65 @@ void tm_schema_inspect(TmRun *run) {
   run->context->is_inspected = !tm_run_failed(run);
 }
 
+/* ---- its rules --------------------------------------------------------- */
+
+/* A CHECK of ours has a name that no constraint of an application's has. */
+static bool schema_has_check(const char *name) {
+  char *text = sqlite3_mprintf("CONSTRAINT %s CHECK", name);
+  bool is_ours = false;
+  for (int i = 0; i < tm_schema_part_count && text && !is_ours; i++) {
+    is_ours = strstr(tm_schema_parts[i].sql, text) != NULL;
+  }
+  sqlite3_free(text);
+  return is_ours;
+}
+
+/* `place` is table.column. */
+static bool schema_has_table(const char *place) {
+  const char *end = strchr(place, '.');
+  if (!end) return false;
+  for (int i = 0; i < tm_schema_part_count; i++) {
+    const TmSchemaPart *part = &tm_schema_parts[i];
+    bool is_same = (size_t)(end - place) == strlen(part->name) &&
+                   memcmp(part->name, place, (size_t)(end - place)) == 0;
+    if (is_same && strcmp(part->type, "table") == 0) return true;
+  }
+  return false;
+}
+
+/* What stands behind these words, where the message begins with `from` and has them. */
+static const char *schema_after(const char *message, const char *from, const char *words) {
+  if (strncmp(message, from, strlen(from)) != 0) return NULL;
+  const char *found = strstr(message, words);
+  return found ? found + strlen(words) : NULL;
+}
+
+/* A foreign key does not say which it is, and a unique index may be an application's. */
+static bool schema_is_rule(int rc, const char *message) {
+  const char *name = NULL;
+  switch (rc) {
+  case SQLITE_CONSTRAINT_CHECK:
+    name = schema_after(message, "CHECK", "failed: ");
+    return name && schema_has_check(name);
+  case SQLITE_CONSTRAINT_NOTNULL: name = schema_after(message, "NOT NULL", "failed: "); break;
+  case SQLITE_CONSTRAINT_PRIMARYKEY:
+  case SQLITE_CONSTRAINT_ROWID: name = schema_after(message, "UNIQUE", "failed: "); break;
+  case SQLITE_CONSTRAINT_DATATYPE: name = schema_after(message, "cannot store", " column "); break;
+  default: break;
+  }
+  return name && schema_has_table(name);
+}
+
+void tm_schema_blame(TmRun *run) {
+  TmError *error = &run->error;
+  if (error->symbol >= 0 || !error->message) return;
+  if (!schema_is_rule(error->rc, error->message)) return;
+  tm_error_explain(error, TM_RULE_BROKEN,
+                   "a rule of our tables refuses the write (%s), see tm_doctor for a row that "
+                   "somebody wrote around the rules",
+                   error->message);
+}
+
 bool tm_schema_has_graph(TmRun *run, sqlite3_int64 *states, sqlite3_int64 *moves) {
   TmStmt s;
   tm_stmt_open(run, TM_Q_SCHEMA_GRAPH, &s);

@@ -32,6 +32,10 @@ const char *tm_schema_altered(TmRun *run, bool *is_there);
 struct TmSchemaPart;
 bool tm_schema_is_part(const struct TmSchemaPart *part, const char *type, TmText sql);
 
+/* Make [rule_broken] of an error by which a rule of our tables refused a write of ours; what is an
+ * application's own (its constraints, unique indexes, foreign keys) passes on as it is. */
+void tm_schema_blame(TmRun *run);
+
 /* How many states and moves the library has, and whether the database has as many; *states and
  * *moves are the database's. */
 #define TM_GRAPH_STATES                                 (0 TM_STATES(TM_GRAPH_COUNT_STATE))

@@ -95,7 +95,35 @@ static void test_error_sqlite(Tally *tally) {
   sqlite3_close(db);
 }
 
+/* What a failure of SQLite's means for the call: our words, and its code. */
+static void test_error_explain(Tally *tally) {
+  TmError error;
+  sqlite3 *db = NULL;
+
+  if (sqlite3_open(":memory:", &db) != SQLITE_OK) abort();
+  tm_error_init(&error, "tm_claim");
+  tm_error_sqlite(
+      &error, db,
+      sqlite3_exec(db, "CREATE TABLE t(a UNIQUE); INSERT INTO t VALUES(1),(1)", NULL, NULL, NULL));
+  tm_error_explain(&error, TM_RULE_BROKEN, "a rule refuses it (%s)", error.message);
+  check(tally,
+        error_reads(&error, SQLITE_CONSTRAINT_UNIQUE,
+                    "tm_claim: a rule refuses it (UNIQUE constraint failed: t.a) [rule_broken]"),
+        "what is said of a failure of SQLite's keeps its code");
+  tm_error_clear(&error);
+  sqlite3_limit(db, SQLITE_LIMIT_LENGTH, 1000);
+  tm_error_sqlite(&error, db, SQLITE_TOOBIG);
+  check(tally,
+        error_reads(&error, SQLITE_TOOBIG,
+                    "tm_claim: a value or a row would be larger than the 1000 bytes that this "
+                    "connection takes, see SQLITE_LIMIT_LENGTH [too_large]"),
+        "a value over the connection's limit names it");
+  tm_error_clear(&error);
+  sqlite3_close(db);
+}
+
 void test_error(Tally *tally) {
   test_error_message(tally);
   test_error_sqlite(tally);
+  test_error_explain(tally);
 }
