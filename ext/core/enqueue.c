@@ -26,9 +26,7 @@ TmBirth tm_enqueue_birth(TmRun *run, const TmEnqueue *task, const TmQueueRow *qu
 
 static void enqueue_bind(TmStmt *s, const TmEnqueue *task, const TmBirth *birth) {
   const TmSettings *settings = &s->run->context->settings;
-  if (settings->task_floor != TM_NO_FLOOR) {
-    tm_stmt_bind_int(s, TM_P_ENQUEUE_INSERT_FLOOR, settings->task_floor);
-  }
+  tm_stmt_bind_floor(s, TM_P_ENQUEUE_INSERT_FLOOR, settings->task_floor);
   tm_stmt_bind_text(s, TM_P_ENQUEUE_INSERT_QUEUE, task->queue);
   TmText state = tm_text_of(tm_state_name(birth->state));
   tm_stmt_bind_text(s, TM_P_ENQUEUE_INSERT_STATE,
@@ -64,10 +62,18 @@ static void enqueue_bind(TmStmt *s, const TmEnqueue *task, const TmBirth *birth)
 
 typedef enum Outcome { DONE, QUEUE_MISSING, STALE, TOO_MUCH } Outcome;
 
+/* True where the INSERT failed as it does when the settings or the queue are others by now. What
+ * breaks a NOT NULL of an application's own, in a trigger, does not; a foreign key does not tell
+ * whose it is, but that of the queue cannot fail where the queue was read under the lock. */
+static bool enqueue_is_refused(const TmError *error, bool is_fresh) {
+  if (error->rc == SQLITE_CONSTRAINT_NOTNULL) return error->symbol == TM_RULE_BROKEN;
+  return error->rc == SQLITE_CONSTRAINT_FOREIGNKEY && !is_fresh;
+}
+
 /* One try. STALE: the settings were changed since they were read, TOO_MUCH: it takes the scope; in
- * both nothing was written. */
+ * both nothing was written. is_fresh: they were read in the scope. */
 static Outcome enqueue_try(TmRun *run, const TmEnqueue *task, const TmUniqueKey *key,
-                           bool is_in_scope) {
+                           bool is_in_scope, bool is_fresh) {
   tm_run_begin_unread(run);
   const TmQueueRow *queue = tm_queue_find(run, task->queue);
   if (!queue) return tm_run_failed(run) ? DONE : QUEUE_MISSING;
@@ -82,9 +88,7 @@ static Outcome enqueue_try(TmRun *run, const TmEnqueue *task, const TmUniqueKey 
   enqueue_bind(&s, task, &birth);
   tm_stmt_exec(&s);
   bool is_untouched = sqlite3_total_changes64(run->context->db) == before;
-  bool is_refused =
-      run->error.rc == SQLITE_CONSTRAINT_NOTNULL || run->error.rc == SQLITE_CONSTRAINT_FOREIGNKEY;
-  if (is_untouched && is_refused) {
+  if (is_untouched && enqueue_is_refused(&run->error, is_fresh)) {
     tm_error_clear(&run->error);
     tm_run_begin_stale(run);
     return STALE;
@@ -100,12 +104,12 @@ static Outcome enqueue_try(TmRun *run, const TmEnqueue *task, const TmUniqueKey 
 static bool enqueue_insert(TmRun *run, const TmEnqueue *task, const TmUniqueKey *key,
                            bool is_in_scope) {
   if (is_in_scope) tm_queue_need(run, task->queue);
-  Outcome outcome = enqueue_try(run, task, key, is_in_scope);
+  Outcome outcome = enqueue_try(run, task, key, is_in_scope, false);
   if (outcome == STALE || (outcome == QUEUE_MISSING && !is_in_scope && run->has_begun)) {
     /* What the connection knew did not hold, or may not: read it, and try once more. */
     tm_run_begin_stale(run);
     tm_run_begin(run);
-    outcome = enqueue_try(run, task, key, is_in_scope);
+    outcome = enqueue_try(run, task, key, is_in_scope, is_in_scope);
   }
   if (outcome == DONE) return true;
   if (is_in_scope) tm_run_dropped(run, "tm_queue or tm_setting");
