@@ -408,3 +408,15 @@ FROM main.tm_unique NOT INDEXED
 WHERE is_held
 GROUP BY key
 HAVING count(*) > 1;
+
+-- Nothing counts so far. At the end of what an integer holds a sum becomes a REAL, which no column takes.
+-- invariant: counters_have_room
+SELECT 'task ' || id || ' has made ' || moves || ' moves' FROM main.tm_task WHERE moves > 4611686018427387904
+UNION ALL
+SELECT 'group ' || name || ' was changed ' || revision || ' times' FROM main.tm_group WHERE revision > 4611686018427387904
+UNION ALL
+SELECT 'queue ' || queue || ' has served ' || served || ' times by tm_limit' FROM main.tm_limit WHERE served > 4611686018427387904
+UNION ALL
+SELECT 'tm_setting says that task ' || last_deleted_task_id || ' was deleted' FROM main.tm_setting WHERE last_deleted_task_id > 4611686018427387904
+UNION ALL
+SELECT 'tm_setting says that event ' || last_deleted_event_id || ' was deleted' FROM main.tm_setting WHERE last_deleted_event_id > 4611686018427387904;

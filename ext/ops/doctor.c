@@ -158,15 +158,15 @@ static void doctor_graph(const Doctor *doctor) {
                   NULL);
 }
 
-static void doctor_foreign_keys(const Doctor *doctor) {
+/* A check whose statement has a row for what is wrong, and none where all is well. */
+static void doctor_asks(const Doctor *doctor, const char *name, TmQuery query, const char *good) {
   TmStmt s;
-  tm_stmt_open(doctor->run, TM_Q_DOCTOR_FOREIGN_KEYS, &s);
+  tm_stmt_open(doctor->run, query, &s);
   char *broken = NULL;
   if (tm_stmt_row(&s)) broken = sqlite3_mprintf("%s", tm_stmt_text(&s, 0).z);
   tm_stmt_close(&s);
-  if (!doctor_recover(doctor, "foreign_key_check")) {
-    doctor_say(doctor, "foreign_key_check", !broken, "error",
-               broken ? broken : "every reference is there", NULL);
+  if (!doctor_recover(doctor, name)) {
+    doctor_say(doctor, name, !broken, "error", broken ? broken : good, NULL);
   }
   sqlite3_free(broken);
 }
@@ -294,7 +294,8 @@ void tm_doctor_run(TmRun *run, TmDoctorRow *row, void *arg) {
   if (tm_run_failed(run) || !doctor_schema(&doctor) || tm_run_failed(run)) return;
   doctor_objects(&doctor);
   doctor_graph(&doctor);
-  doctor_foreign_keys(&doctor);
+  doctor_asks(&doctor, "table_constraints", TM_Q_DOCTOR_CONSTRAINTS, "every row keeps them");
+  doctor_asks(&doctor, "foreign_key_check", TM_Q_DOCTOR_FOREIGN_KEYS, "every reference is there");
   for (int i = 0; i < tm_invariant_count && !tm_run_failed(run); i++) {
     doctor_invariant(&doctor, &tm_invariants[i]);
   }

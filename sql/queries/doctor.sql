@@ -8,6 +8,15 @@ CROSS JOIN pragma_foreign_key_check(m.name, 'main') AS f
 WHERE m.type = 'table' AND m.name GLOB 'tm_*'
 LIMIT 1;
 
+-- The CHECKs, NOT NULLs and types of our tables. SQLite names the table, and the CHECK not.
+-- name: doctor_constraints
+-- columns: (detail)
+SELECT CASE WHEN instr(c.quick_check, m.name) THEN '' ELSE m.name || ': ' END || c.quick_check
+FROM main.sqlite_schema AS m
+CROSS JOIN pragma_quick_check(m.name, 'main') AS c
+WHERE m.type = 'table' AND m.name GLOB 'tm_*' AND c.quick_check <> 'ok'
+LIMIT 1;
+
 -- name: doctor_synchronous
 -- columns: (level)
 PRAGMA main.synchronous;
