@@ -6,7 +6,8 @@
 #
 # A subject is a dict: name, base (a database of ::calls::folder), fire (its trigger, if it has
 # one), begin, statement, end, is_direct (the statement is to be run before anything else is
-# loaded: it is the load itself), and is_timeless (it leaves the time of this machine).
+# loaded: it is the load itself), is_timeless (it leaves the time of this machine), and changes (undisturbed, it
+# changes something).
 
 namespace eval ::calls {
   variable folder {}
@@ -70,7 +71,7 @@ proc ::calls::note {base fire begin statement end} {
   variable subjects
   variable name
   lappend subjects [dict create name $name base $base fire $fire begin $begin statement $statement end $end is_direct 0 \
-    is_timeless $::matrix::is_timeless]
+    is_timeless $::matrix::is_timeless changes 1]
 }
 
 # ---- calls that read ----------------------------------------------------------------------------
@@ -125,7 +126,7 @@ proc ::calls::refusals {} {
     schedule    tasks {*\[no_such_schedule\]} {SELECT tm_unschedule('nightyl')}
     group       tasks {*\[no_such_group\]} {SELECT tm_seal('nobodys')}
     cycle       chained {*\[cycle\]} {SELECT tm_depend(3, 3)}
-    keys        tasks {*\[not_unique\]} {SELECT tm_enqueue('work', 1, '{"unique":"k"}'), tm_enqueue('work', 2, '{"unique":{"key":"k","on_conflict":"error"}}')}
+    keys        keyed {*\[not_unique\]} {SELECT tm_enqueue('two', 2, '{"unique":{"key":"one","on_conflict":"error"}}')}
     verb        tasks {*did you mean*\[bad_argument\]} {INSERT INTO tm_command (verb, arg1) VALUES ('enqueeu', 'work')}
     count       tasks {*\[*\]} {SELECT * FROM tm_claim('work', 'w', 'x')}
   }
@@ -136,26 +137,27 @@ proc ::calls::add_refusals {} {
   variable subjects
   foreach {name base message statement} [refusals] {
     lappend subjects [dict create name refuse-$name base $base fire {} begin "BEGIN; INSERT INTO mine VALUES (1)" \
-      statement $statement end COMMIT is_direct 0 is_timeless 0 refusal $message]
+      statement $statement end COMMIT is_direct 0 is_timeless 0 changes 0 refusal $message]
   }
 }
 
 proc ::calls::add_looks {} {
   variable subjects
   foreach {name base statement} [looks] {
-    lappend subjects [dict create name look-$name base $base fire {} begin {} statement $statement end {} is_direct 0 is_timeless 0]
+    lappend subjects [dict create name look-$name base $base fire {} begin {} statement $statement end {} is_direct 0 is_timeless 0 \
+      changes [expr {$name in {init init_command}}]]
     # Where something is made, or waited for, no transaction may be open.
     if {$name ni {init init_again init_command wait wait_none}} {
       lappend subjects [dict create name look-$name.begin base $base fire {} begin "BEGIN; INSERT INTO mine VALUES (1)" \
-        statement $statement end COMMIT is_direct 0 is_timeless 0]
+        statement $statement end COMMIT is_direct 0 is_timeless 0 changes 0]
     }
   }
   foreach base {tasks bare} {
-    lappend subjects [dict create name load-$base base $base fire {} begin {} statement LOAD end {} is_direct 1 is_timeless 0]
+    lappend subjects [dict create name load-$base base $base fire {} begin {} statement LOAD end {} is_direct 1 is_timeless 0 changes 0]
   }
   # Going down by all versions, and up again, is not in the matrix: it takes long there.
   foreach {name statement} {all_down {SELECT tm_migrate(0)} down_some {SELECT tm_migrate(9)}} {
-    lappend subjects [dict create name migrate_$name.select base tasks fire {} begin {} statement $statement end {} is_direct 0 is_timeless 0]
+    lappend subjects [dict create name migrate_$name.select base tasks fire {} begin {} statement $statement end {} is_direct 0 is_timeless 0 changes 1]
   }
 }
 

@@ -6,7 +6,7 @@ namespace eval ::control {}
 
 # A subject of our own, from `tasks`.
 proc ::control::subject {name statement {begin {}} {end {}}} {
-  dict create name control-$name base tasks fire {} begin $begin statement $statement end $end is_direct 0 is_timeless 0
+  dict create name control-$name base tasks fire {} begin $begin statement $statement end $end is_direct 0 is_timeless 0 changes 1
 }
 
 # Runs the walk; the complaint must match.
@@ -21,6 +21,12 @@ proc ::control::must_find {name subject kind pattern {doctor {}}} {
     if {[lsearch -glob $problems $pattern] >= 0} { set is_found 1 }
   }
   ::inject::tell "control: $name is found" [expr {$is_found ? {} : [list "of [expr {[llength $wrong] / 2}] complaints none is like $pattern"]}]
+}
+
+# Undisturbed it is already not what the subject says that it is.
+proc ::control::must_break {name subject pattern} {
+  set is_found [expr {[catch {::inject::states $subject wal} message] && [string match $pattern $message]}]
+  ::inject::tell "control: $name is found" [expr {$is_found ? {} : [list "it is not like $pattern: $message"]}]
 }
 
 proc ::control::run_all {} {
@@ -43,6 +49,14 @@ proc ::control::run_all {} {
   must_find "a row that is gone" [subject row $call] oom-transient invariant* {
     db eval {PRAGMA foreign_keys = OFF; DELETE FROM tm_event WHERE id = (SELECT max(id) FROM tm_event)}
   }
+  must_find "a call that fails when it is made again" [subject stale $call] oom-transient "once more: it answers*" {
+    db eval {CREATE TEMP TRIGGER stale AFTER UPDATE ON main.tm_task BEGIN SELECT RAISE(ABORT, 'stale'); END}
+  }
+  must_find "a call that does more when it is made again" [subject more $call] oom-transient "once more: it leaves*" {
+    db eval {CREATE TEMP TRIGGER more AFTER UPDATE ON main.tm_task BEGIN INSERT INTO mine VALUES ('more'); END}
+  }
+  must_break "a call that changes nothing" [subject nothing {SELECT tm_get(7)}] "undisturbed, it changes nothing"
+  must_break "a look that changes something" [dict replace [subject look $call] changes 0] "undisturbed, it changes what*"
   must_find "an error of something else" [subject other $call] oom-transient "another error*" {
     set failed 1
     set code SQLITE_ERROR

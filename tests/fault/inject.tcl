@@ -1,8 +1,9 @@
 # inject.tcl - one fault after the other into one call, inside SQLite's harness.
 # Owns:    the kinds of faults, the walk from the first fault to the last, and what is looked at.
 # Promise: after each fault the call has done everything or nothing; its error is the fault's; the
-#          transaction is as SQLite's rules say; no statement runs on, the connection works, its
-#          memory is given back, and the database keeps every rule.
+#          transaction is as SQLite's rules say; no statement runs on; the same call, made once more on the
+#          connection, does and answers what it does where there was no fault; the connection's memory is
+#          given back, and the database keeps every rule.
 # Why:     what a fault leaves behind is seen by nobody until it is somebody's money.
 #
 # The injectors are SQLite's own (malloc_common.tcl), but for the authorizer that denies one thing, and for
@@ -23,6 +24,8 @@ namespace eval ::inject {
   variable known {}       ;# digests of files to what was found in them
   variable sound {}       ;# digests of contents that were looked at closely
   variable states_of {}   ;# subject and journal to {before mine after}
+  variable repeats_of {}  ;# subject, journal and what is there to {answer contents} of the whole call
+  variable notes {}       ;# what happened in this walk that a finding may ask for
   variable doctor {}      ;# of the controls: a script that runs after the call
 }
 
@@ -85,10 +88,12 @@ proc ::inject::refused {statement pattern} {
   if {![string match $pattern $message]} { return -code error $message }
 }
 
-# What is in the file, of which nobody has a connection any more; the same bytes are looked at once.
+# What is in the file; the same bytes are looked at once. A connection that there is gives up what it holds in
+# the WAL. (To read the file takes that connection's locks from it, which nobody else wants.)
 proc ::inject::examine {} {
   variable known
-  if {[file exists test.db-journal] || [file exists test.db-wal]} { return [read_all] }
+  if {[info commands db] ne {}} { catch {db eval {PRAGMA wal_checkpoint(TRUNCATE)}} }
+  if {[file exists test.db-journal] || ([file exists test.db-wal] && [file size test.db-wal])} { return [read_all] }
   set key [md5file test.db]
   if {![dict exists $known $key]} { dict set known $key [read_all] }
   return [dict get $known $key]
@@ -146,8 +151,47 @@ proc ::inject::states {subject journal} {
     db close
     lappend states [lindex [examine] 0]
   }
+  lassign [comparable $subject $states] before mine after
+  if {[dict get $subject changes] == ($mine eq $after)} {
+    return -code error "undisturbed, it changes [expr {$mine eq $after ? "nothing" : "what it only should read"}]"
+  }
   dict set states_of $key $states
   return $states
+}
+
+# What the whole call, with its transaction, answers and leaves where no fault came before it: the file is as before
+# the call, or has what the caller writes (`mine`), or the call was made (`after`).
+proc ::inject::undisturbed {subject journal start} {
+  variable repeats_of
+  set key [dict get $subject name].$journal.$start
+  if {[dict exists $repeats_of $key]} { return [dict get $repeats_of $key] }
+  fresh $subject $journal
+  connect $subject
+  if {$start eq "before" && ![sqlite3_get_autocommit db]} { db eval ROLLBACK }
+  if {$start eq "after"} { call $subject }
+  if {$start ne "before"} { db eval [dict get $subject end] }
+  set answer [repeat $subject]
+  db close
+  dict set repeats_of $key [list $answer [lindex [examine] 0]]
+  return [dict get $repeats_of $key]
+}
+
+# The whole call once more, by a connection that has no transaction. Returns {failed answer}.
+proc ::inject::repeat {subject} {
+  if {![dict get $subject is_direct]} { db eval [dict get $subject begin] }
+  set failed [catch {call $subject} answer]
+  if {[sqlite3_get_autocommit db]} { return [list $failed $answer] }
+  if {[catch {db eval [dict get $subject end]} why]} {
+    catch {db eval ROLLBACK}
+    return [list 1 $why]
+  }
+  return [list $failed $answer]
+}
+
+# Without the times of this machine, where they are the call's.
+proc ::inject::comparable {subject values} {
+  if {![dict get $subject is_timeless]} { return $values }
+  lmap value $values { ::matrix::timeless $value }
 }
 
 # ---- one fault -----------------------------------------------------------------------------------
@@ -215,7 +259,7 @@ proc ::inject::code_of {message} {
 # Run the call once under the n-th fault. Returns {hits outcome problems message}.
 proc ::inject::trial {subject kind journal n} {
   variable doctor
-  lassign [states $subject $journal] before mine after
+  set states [comparable $subject [states $subject $journal]]
   fresh $subject $journal
   set memory [sqlite3_memory_used]
   connect $subject
@@ -232,22 +276,43 @@ proc ::inject::trial {subject kind journal n} {
   set outcome [settle $subject $failed problems]
   if {$failed && !$hits} { lappend problems "an error without a fault: $message" }
   if {$failed && $hits && ![is_the_faults $subject $kind $code]} { lappend problems "another error: $code: $message" }
+  lassign [examine] found broken
+  lappend problems {*}$broken
+  set outcome [judge $failed $outcome [comparable $subject [list $found]] $states problems]
   if {[catch {works $subject} why]} { lappend problems "and then the connection: $why" }
+  set start [dict get {undone mine rolled_back before done after late after} $outcome]
+  set answer [expr {$hits ? [repeat $subject] : {}}]
   db close
   if {[sqlite3_memory_used] != $memory} { lappend problems "memory: [expr {[sqlite3_memory_used] - $memory}] bytes stay" }
-  lassign [examine] found broken
-  if {[dict get $subject is_timeless]} { foreach name {found before mine after} { set $name [::matrix::timeless [set $name]] } }
-  lappend problems {*}$broken
+  # Where it is torn there is nothing to compare with.
+  if {$hits && [lsearch -glob $problems TORN*] < 0} { lappend problems {*}[judge_repeat $subject $journal $start $answer] }
+  return [list $hits $outcome $problems $message]
+}
+
+# What there is, beside what there may be; returns the outcome.
+proc ::inject::judge {failed outcome found states problems_name} {
+  upvar 1 $problems_name problems
+  lassign $states before mine after
+  set found [lindex $found 0]
   if {!$failed && $found ne $after} {
     lappend problems "TORN: it succeeded, and did [expr {$found eq $mine ? "nothing" : "something else"}]"
   } elseif {$failed && $found ne ($outcome eq "rolled_back" ? $before : $mine)} {
-    if {$found eq $after && $outcome eq "undone"} {
-      set outcome late
-    } else {
-      lappend problems "TORN: it failed, and the database is [expr {$found eq $after ? "as after it" : "something else"}]"
-    }
+    if {$found eq $after && $outcome eq "undone"} { return late }
+    lappend problems "TORN: it failed, and the database is [expr {$found eq $after ? "as after it" : "something else"}]"
   }
-  return [list $hits $outcome $problems $message]
+  return $outcome
+}
+
+# A statement or a note that the fault left behind is seen when the call is made again.
+proc ::inject::judge_repeat {subject journal start answer} {
+  lassign [examine] found broken
+  lassign [comparable $subject [list $answer $found]] answer found
+  lassign [comparable $subject [undisturbed $subject $journal $start]] right contents
+  set problems {}
+  foreach problem $broken { lappend problems "once more: $problem" }
+  if {$answer ne $right} { lappend problems "once more: it answers $answer, and not $right" }
+  if {$found ne $contents} { lappend problems "once more: it leaves something else" }
+  return $problems
 }
 
 proc ::inject::is_refused_and_gone {subject} {
@@ -286,17 +351,9 @@ proc ::inject::running {} {
   return $all
 }
 
+# A connection that only read can write, too; of others the call itself is made once more.
 proc ::inject::works {subject} {
-  if {[dict get $subject is_direct]} {
-    # A load that failed may be tried again.
-    ::calls::extend db
-    db eval {SELECT tm_version()}
-    return
-  }
-  if {![is_newest db]} {
-    db eval {SELECT tm_version()}
-    return
-  }
+  if {[dict get $subject changes] || [dict get $subject is_direct] || ![is_newest db]} return
   db eval {BEGIN IMMEDIATE; SELECT tm_enqueue('works', 'after the fault'); ROLLBACK}
 }
 
