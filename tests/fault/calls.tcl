@@ -161,22 +161,9 @@ proc ::calls::add_looks {} {
   }
 }
 
-# {subject kind journal from to ...}: walks that found something once; daily, with a small gap, or from one fault
-# to another where both are named.
-proc ::calls::findings {} {
-  return {
-    repair_chain.begin ioerr-transient wal 0 0
-    repair_chain.begin ioerr-transient delete 0 0
-    load-bare oom-transient delete 0 0
-    migrate_anew.select full delete 0 0
-    migrate_anew.select oom-ended wal 220 250
-    claim_rows.rows oom-transient wal 1150 1250
-  }
-}
-
-# Functions and virtual tables that no subject's SQL names; the application does not call tm_keeper's own.
-proc ::calls::missing {connection} {
-  variable subjects
+# Functions and virtual tables that the SQL of none of the subjects names; the application does not call
+# tm_keeper's own.
+proc ::calls::missing {connection subjects} {
   set texts {}
   foreach subject $subjects { append texts [dict get $subject fire] [dict get $subject statement] \n }
   set missing {}

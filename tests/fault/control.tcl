@@ -77,6 +77,31 @@ proc ::control::run_all {} {
   set ::inject::gap $gap
 }
 
+# The sample holds what it promises, for any number of jobs and over the seeds.
+proc ::control::run_sample {} {
+  set subjects $::calls::subjects
+  set wrong {}
+  foreach {contexts seed} {1 1 16 1 16 20000 8 3} {
+    set sample [::sample::take $subjects $contexts $seed]
+    set left_out [dict remove [::sample::by_call $subjects] {*}[dict keys [::sample::by_call $sample]]]
+    if {$left_out ne {}} { lappend wrong "of [dict keys $left_out] there is nothing with one of $contexts contexts" }
+    foreach jobs {1 2 3 4 8} {
+      set union {}
+      for {set i 0} {$i < $jobs} {incr i} { lappend union {*}[::sample::share $sample $i $jobs] }
+      if {[lsort $union] ne [lsort $sample]} { lappend wrong "$jobs jobs have something else than all" }
+    }
+  }
+  ::inject::tell "one context of each call at least, whatever the number of jobs" $wrong
+  set wrong {}
+  foreach {contexts seeds} {1 1 16 16 200 187} {
+    set union {}
+    for {set seed 5} {$seed < 5 + $seeds} {incr seed} { lappend union {*}[::sample::take $subjects $contexts $seed] }
+    set left_out [expr {[llength $subjects] - [llength [lsort -unique $union]]}]
+    if {$left_out} { lappend wrong "of one of $contexts contexts $left_out have no turn in $seeds seeds" }
+  }
+  ::inject::tell "each context has its turn" $wrong
+}
+
 # The same that torn.test is about.
 proc ::control::torn_build {} {
   global root

@@ -1,19 +1,22 @@
 # fault.tcl - a fault at each allocation, each read and write, each lock: all of a call, or nothing.
 #
-#   tclsh tests/fault/fault.tcl ?--gap N? ?--contexts N? ?--seed N? ?--form F? ?--warm 1?
+#   tclsh tests/fault/fault.tcl ?--gap N? ?--contexts N? ?--seed N? ?--form F? ?--warm 1? ?--jobs N?
 #     ?--only PATTERNS? ?--kind PATTERN? ?--journal J? ?--at N? ?-v?
 #
 # Runs inside SQLite's own harness (tools/testfixture), a job a processor: one half of the jobs with
-# the .so loaded, the other with the extension linked in. A walk is one call in one context under
-# one kind of fault: the first fault, the second, and on until the call does not reach it. With
+# the .so loaded, the other with the extension linked in; each half takes the same. A walk is one call in one
+# context under one kind of fault: the first fault, the second, and on until the call does not reach it. With
 # --gap 2 a fault is about twice as far as the one before it; 1 is every one. --contexts N takes
-# one of N contexts of the calls, each job its own. --seed chooses the faults between the gaps, and which contexts.
+# one of N contexts of each call, and where no call has so many, only some of the calls (sample.tcl). --seed
+# chooses the faults between the gaps, and which contexts; `day` is the number of days since 1970.
 # --form loaded or linked is one form alone; with --warm the connection has read the schema before. --only,
-# --kind, --journal and --at N repeat one; --only takes several patterns, in one word.
+# --kind, --journal and --at N repeat one; --only takes several patterns, in one word. A run that meets no fault,
+# and a subject of the sample that no job of a form ran, are failures.
 
 set here [file dirname [file normalize [info script]]]
 set root [file dirname [file dirname $here]]
-array set option {gap 1 contexts 1 seed 1 form both warm 0 only * kind * journal * at 0 job {}}
+array set option {gap 1 contexts 1 seed 1 form both warm 0 jobs 0 only * kind * journal * at 0 job {}}
+array set shape {gap {^\d+(\.\d+)?$} contexts {^[1-9]\d*$} seed {^(\d+|day)$} form {^(both|loaded|linked)$} warm {^[01]$} jobs {^\d+$} at {^\d+$}}
 set is_verbose 0
 while {$argv ne {}} {
   set argv [lassign $argv word]
@@ -23,26 +26,66 @@ while {$argv ne {}} {
   } elseif {$word eq "--job"} {
     set option(job) [lrange $argv 0 1]
     set argv [lrange $argv 2 end]
-  } elseif {[string match --* $word] && [info exists option($name)] && $argv ne {}} {
+  } elseif {[string match --* $word] && [info exists option($name)] && $argv ne {} &&
+            (![info exists shape($name)] || [regexp $shape($name) [lindex $argv 0]])} {
     set argv [lassign $argv option($name)]
   } else {
-    puts stderr "usage: tclsh tests/fault/fault.tcl ?--gap N? ?--contexts N? ?--seed N? ?--form F? ?--warm 1? ?--only PATTERNS? ?--kind PATTERN? ?--journal J? ?--at N? ?-v?"
+    puts stderr "usage: tclsh tests/fault/fault.tcl ?--gap N? ?--contexts N? ?--seed N? ?--form F? ?--warm 1? ?--jobs N? ?--only PATTERNS? ?--kind PATTERN? ?--journal J? ?--at N? ?-v?"
     exit 2
   }
+}
+if {$option(seed) eq "day"} { set option(seed) [expr {[clock seconds] / 86400}] }
+
+# ---- the run: its jobs, and what became of them --------------------------------------------------
+
+# So many jobs of one form, or of both in turn.
+proc run_forms {forms jobs} {
+  global root here option is_verbose
+  set words [list --form [expr {[llength $forms] == 2 ? "both" : $forms}]]
+  foreach name {gap contexts seed warm only kind journal at} { lappend words --$name $option($name) }
+  if {$is_verbose} { lappend words -v }
+  set programs [lmap form $forms { exec $root/tools/testfixture {*}[expr {$form eq "linked" ? "static" : ""}] 2>@stderr }]
+  ::fixture::run_jobs $programs $here/fault.tcl $words $jobs [expr {$is_verbose ? {} : {^(FAILED|  )}}]
+}
+
+# A job counts the names of the sample, and of those that it ran: each form must have run each.
+proc judge_run {totals forms} {
+  set wrong {}
+  foreach form $forms {
+    set missed {}
+    foreach key [dict keys $totals sample:*] {
+      set name [string range $key 7 end]
+      if {![dict exists $totals ran:$form:$name]} { lappend missed $name }
+    }
+    if {$missed ne {}} { lappend wrong "[llength $missed] of the sample were not run $form: [lrange $missed 0 5]" }
+  }
+  if {![dict exists $totals faults]} { lappend wrong "no fault was met" }
+  foreach problem $wrong {
+    puts "FAILED $problem"
+    dict incr totals failed
+  }
+  dict set totals subjects [llength [dict keys $totals sample:*]]
+  return [dict filter $totals script {name count} { expr {![string match sample:* $name] && ![string match ran:* $name]} }]
+}
+
+proc run_all {} {
+  global option
+  puts "seed $option(seed)"
+  set forms [expr {$option(form) eq "both" ? {loaded linked} : $option(form)}]
+  set jobs [expr {$option(jobs) ? $option(jobs) : [::fixture::processors]}]
+  # One job cannot have both forms; of several each form has as many.
+  set batches [expr {$jobs < [llength $forms] ? $forms : [list $forms]}]
+  set totals {}
+  foreach batch $batches {
+    set size [llength $batch]
+    dict for {name count} [run_forms $batch [expr {($jobs + $size - 1) / $size * $size}]] { dict incr totals $name $count }
+  }
+  ::fixture::report [judge_run $totals $forms]
 }
 
 if {$option(job) eq {}} {
   source $root/tests/harness/fixture.tcl
-  puts "seed $option(seed)"
-  set words {}
-  foreach name {gap contexts seed form warm only kind journal at} { lappend words --$name $option($name) }
-  if {$is_verbose} { lappend words -v }
-  set programs {}
-  if {$option(form) ne "linked"} { lappend programs [exec $root/tools/testfixture 2>@stderr] }
-  if {$option(form) ne "loaded"} { lappend programs [exec $root/tools/testfixture static 2>@stderr] }
-  # Both forms, whatever the number of processors.
-  set jobs [expr {2 * (([::fixture::processors] + 1) / 2)}]
-  ::fixture::report [::fixture::run_jobs $programs $here/fault.tcl $words $jobs [expr {$is_verbose ? {} : {^(FAILED|  )}}]]
+  run_all
 }
 
 # ---- one job, inside the harness -----------------------------------------------------------------
@@ -57,16 +100,9 @@ cd $folder
 set testdir $env(TM_FIXTURE_SOURCE)/test
 source $testdir/tester.tcl
 catch {db close}
-foreach file {harness/fixture.tcl fault/calls.tcl fault/inject.tcl fault/control.tcl fault/ruined.tcl} { source $root/tests/$file }
+foreach file {harness/fixture.tcl fault/calls.tcl fault/sample.tcl fault/inject.tcl fault/findings.tcl fault/control.tcl fault/ruined.tcl} { source $root/tests/$file }
 
-proc is_wanted {name} {
-  foreach pattern $::option(only) {
-    if {[string match $pattern $name]} { return 1 }
-  }
-  return 0
-}
-
-proc run_job {job jobs} {
+proc run_job {me jobs} {
   global option
   set ::inject::counts [dict create passed 0 failed 0]
   set ::inject::invariants [::fixture::invariants]
@@ -77,45 +113,48 @@ proc run_job {job jobs} {
   sqlite3 kept :memory:
   ::calls::extend kept
   ::calls::prepare [pwd]
-  set i 0
-  foreach subject $::calls::subjects {
-    incr i
-    set name [dict get $subject name]
-    if {![is_wanted $name]} continue
-    # The jobs of a form take all; with --contexts each takes others.
-    if {$i % ($jobs / $::forms) != $job / $::forms} continue
-    if {$option(only) eq "*" && ($i * 7 + $job + $option(seed)) % $option(contexts)} continue
-    foreach kind $::inject::kinds {
-      foreach journal {wal delete} {
-        if {![string match $option(kind) $kind] || ![string match $option(journal) $journal] || ![::inject::can_meet $kind $journal]} continue
-        run_walk $subject $kind $journal
-      }
-    }
-    ::inject::count calls
+  set is_all [expr {$option(only) eq "*"}]
+  if {$is_all} {
+    set sample [::sample::take $::calls::subjects $option(contexts) $option(seed)]
+  } else {
+    set sample [::sample::named $::calls::subjects $option(only)]
   }
-  if {$option(only) eq "*" && $option(at) == 0} {
-    run_findings
-    ::ruined::run_all
-    sqlite3 db test.db
-    ::calls::extend db
-    set missing [::calls::missing db]
-    db close
-    ::inject::tell "each function and table is called" [expr {$missing eq {} ? {} : [list "nobody calls $missing"]}]
-    ::control::run_all
+  foreach subject $sample { ::inject::count sample:[dict get $subject name] }
+  foreach subject [::sample::share $sample $me $jobs] { run_subject $subject }
+  if {$is_all && $option(at) == 0} {
+    foreach part [::sample::share [parts $sample] $me $jobs] { {*}$part }
   }
   puts "@ $::inject::counts"
   exit 0
 }
 
-proc run_findings {} {
-  set gap $::inject::gap
-  foreach {name kind journal from to} [::calls::findings] {
-    set ::inject::gap [expr {$from ? 1 : 1.2}]
-    foreach subject $::calls::subjects {
-      if {[dict get $subject name] eq $name} { run_walk $subject $kind $journal $from $to }
+# A kind or a journal that there is not leaves nothing to run, and that is a failure of the run.
+proc run_subject {subject} {
+  global option is_static
+  set name [dict get $subject name]
+  foreach kind $::inject::kinds {
+    foreach journal {wal delete} {
+      if {![string match $option(kind) $kind] || ![string match $option(journal) $journal] || ![::inject::can_meet $kind $journal]} continue
+      run_walk $subject $kind $journal
+      ::inject::count ran:[expr {$is_static ? "linked" : "loaded"}]:$name
     }
   }
-  set ::inject::gap $gap
+}
+
+# What belongs to each run, whatever the sample.
+proc parts {sample} {
+  set parts [lmap finding [::findings::all] { list ::findings::run $finding }]
+  lappend parts ::ruined::run_all [list run_missing $sample] ::control::run_all ::control::run_sample
+}
+
+proc run_missing {sample} {
+  set is_whole [::sample::holds_all $::calls::subjects $::option(contexts)]
+  sqlite3 db test.db
+  ::calls::extend db
+  set missing [::calls::missing db [expr {$is_whole ? $sample : $::calls::subjects}]]
+  db close
+  ::inject::tell "each function and table is called [expr {$is_whole ? "in this run" : "by a subject"}]" \
+    [expr {$missing eq {} ? {} : [list "nobody calls $missing"]}]
 }
 
 proc run_walk {subject kind journal {from 0} {to 0}} {
@@ -135,4 +174,4 @@ proc run_walk {subject kind journal {from 0} {to 0}} {
   ::inject::count walks
 }
 
-if {[catch {run_job $job $jobs}]} { puts $errorInfo; exit 1 }
+if {[catch {run_job [expr {$job / $forms}] [expr {$jobs / $forms}]}]} { puts "FAILED $errorInfo"; exit 1 }

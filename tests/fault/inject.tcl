@@ -34,6 +34,11 @@ proc ::inject::count {name {by 1}} {
   dict incr counts $name $by
 }
 
+proc ::inject::note {what} {
+  variable notes
+  dict incr notes $what
+}
+
 # ---- the connection ------------------------------------------------------------------------------
 
 proc ::inject::fresh {subject journal} {
@@ -328,6 +333,8 @@ proc ::inject::settle {subject failed problems_name} {
     # Where a migration has no memory to make any statement that ends it, nobody can commit it.
     if {![catch {db eval COMMIT} why] || ![string match {tm_migrate: it failed for want of memory, *} $why]} {
       lappend problems "a transaction stays open"
+    } else {
+      note "a commit is refused"
     }
     catch {db eval ROLLBACK}
   }
@@ -430,15 +437,18 @@ proc ::inject::walk {subject kind journal {from 1} {to 0}} {
   uplevel #0 [part_of $kind injectinstall]
   set wrong {}
   set n $from
+  variable notes {}
   while 1 {
     lassign [trial $subject $kind $journal $n] hits outcome problems message
     if {$hits} {
       count faults
       count faults:$kind
       count "outcomes:$outcome"
+      note $outcome
     }
     if {$::is_verbose} { puts "  [dict get $subject name] $kind $journal $n: $outcome, $hits hits: $message $problems" }
     if {$problems ne {}} { lappend wrong $n $problems }
+    if {!$hits && $to} { lappend wrong $n [list "the call does not come to fault $to"] }
     if {!$hits || $n == $to} break
     if {$n > $limit} {
       lappend wrong $n {{there is no end of faults}}
