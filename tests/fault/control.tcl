@@ -9,11 +9,11 @@ proc ::control::subject {name statement {begin {}} {end {}}} {
   dict create name control-$name base tasks fire {} begin $begin statement $statement end $end is_direct 0 is_timeless 0 changes 1
 }
 
-# Runs the walk; the complaint must match.
-proc ::control::must_find {name subject kind pattern {doctor {}}} {
+# Runs the walk, or the part of it that is named; the complaint must match.
+proc ::control::must_find {name subject kind pattern {doctor {}} {from 1} {to 0}} {
   set honest $::inject::counts
   set ::inject::doctor $doctor
-  set wrong [::inject::walk $subject $kind wal]
+  set wrong [::inject::walk $subject $kind wal $from $to]
   set ::inject::doctor {}
   set ::inject::counts $honest
   set is_found 0
@@ -65,16 +65,26 @@ proc ::control::run_all {} {
     if {$failed} { set code "no such task" }
   }
   if {$so ne {}} {
-    set so [torn_build]
+    set so [build torn TM_TEST_TORN]
     set claim {SELECT tm_claim('two', 'w', '{"count":2}')}
     must_find "a torn build by want of memory" [subject torn_begin $claim "BEGIN; INSERT INTO mine VALUES (1)" COMMIT] oom-transient TORN*
     must_find "a torn build by want of memory after a statement" [subject torn_ended $claim "BEGIN; INSERT INTO mine VALUES (1)" COMMIT] oom-ended TORN*
     must_find "a torn build by a denial" [subject torn_denied $claim "BEGIN; INSERT INTO mine VALUES (1)" COMMIT] denied TORN*
     # Inside a transaction SQLite itself takes back all of it where a write is interrupted.
     must_find "a torn build by an interrupt" [subject torn $claim] interrupt TORN*
+    set so [build unmended TM_TEST_UNMENDED]
+    must_find_again "a leak of claimed rows" claim_rows.rows "memory*"
     set so $::honest_so
   }
   set ::inject::gap $gap
+}
+
+# In its window of findings.tcl a build without the mending has the fault.
+proc ::control::must_find_again {name subject pattern} {
+  set finding [lsearch -inline -index 0 [::findings::all] $subject]
+  lassign $finding - kind - from to
+  set ::inject::gap 1
+  must_find "$name in its window" [lsearch -inline -index 1 $::calls::subjects $subject] $kind $pattern {} $from $to
 }
 
 # The sample holds what it promises, for any number of jobs and over the seeds.
@@ -102,10 +112,10 @@ proc ::control::run_sample {} {
   ::inject::tell "each context has its turn" $wrong
 }
 
-# The same that torn.test is about.
-proc ::control::torn_build {} {
+# The extension with something wrong; `torn` is what torn.test is about.
+proc ::control::build {name macro} {
   global root
   unset -nocomplain ::env(MAKEFLAGS) ::env(MFLAGS)
-  exec flock $root/build make -s -C $root BUILD=build/torn CPPFLAGS=-DTM_TEST_TORN CFLAGS=-O1 build/torn/tm.so 2>@1
-  return $root/build/torn/tm.so
+  exec flock $root/build make -s -C $root BUILD=build/$name CPPFLAGS=-D$macro CFLAGS=-O1 build/$name/tm.so 2>@1
+  return $root/build/$name/tm.so
 }

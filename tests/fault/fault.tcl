@@ -16,7 +16,7 @@
 set here [file dirname [file normalize [info script]]]
 set root [file dirname [file dirname $here]]
 array set option {gap 1 contexts 1 seed 1 form both warm 0 jobs 0 only * kind * journal * at 0 job {}}
-array set shape {gap {^\d+(\.\d+)?$} contexts {^[1-9]\d*$} seed {^(\d+|day)$} form {^(both|loaded|linked)$} warm {^[01]$} jobs {^\d+$} at {^\d+$}}
+array set shape {gap {^[1-9]\d*(\.\d+)?$} contexts {^[1-9]\d*$} seed {^(\d+|day)$} form {^(both|loaded|linked)$} warm {^[01]$} jobs {^\d+$} at {^\d+$}}
 set is_verbose 0
 while {$argv ne {}} {
   set argv [lassign $argv word]
@@ -113,6 +113,9 @@ proc run_job {me jobs} {
   sqlite3 kept :memory:
   ::calls::extend kept
   ::calls::prepare [pwd]
+  foreach {name there_are} [list kind $::inject::kinds journal {wal delete}] {
+    if {[lsearch -glob $there_are $option($name)] < 0} { error "no $name is named $option($name)" {} unknown }
+  }
   set is_all [expr {$option(only) eq "*"}]
   if {$is_all} {
     set sample [::sample::take $::calls::subjects $option(contexts) $option(seed)]
@@ -128,7 +131,6 @@ proc run_job {me jobs} {
   exit 0
 }
 
-# A kind or a journal that there is not leaves nothing to run, and that is a failure of the run.
 proc run_subject {subject} {
   global option is_static
   set name [dict get $subject name]
@@ -139,6 +141,7 @@ proc run_subject {subject} {
       ::inject::count ran:[expr {$is_static ? "linked" : "loaded"}]:$name
     }
   }
+  ::inject::forget
 }
 
 # What belongs to each run, whatever the sample.
@@ -174,4 +177,7 @@ proc run_walk {subject kind journal {from 0} {to 0}} {
   ::inject::count walks
 }
 
-if {[catch {run_job [expr {$job / $forms}] [expr {$jobs / $forms}]}]} { puts "FAILED $errorInfo"; exit 1 }
+if {[catch {run_job [expr {$job / $forms}] [expr {$jobs / $forms}]} why]} {
+  puts "FAILED [expr {$errorCode eq "unknown" ? $why : $errorInfo}]"
+  exit 1
+}

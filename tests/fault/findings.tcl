@@ -16,7 +16,7 @@ proc ::findings::all {} {
     {load-bare oom-transient delete 0 0 undone 25}
     {migrate_anew.select full delete 0 0 undone 25}
     {migrate_anew.select oom-ended wal 220 250 {a commit is refused} 1}
-    {claim_rows.rows oom-transient wal 1150 1250 rolled_back 1}
+    {claim_rows.rows oom-transient wal 1150 1250 rolled_back 90}
   }
 }
 

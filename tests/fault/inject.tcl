@@ -193,6 +193,14 @@ proc ::inject::repeat {subject} {
   return [list $failed $answer]
 }
 
+# A whole run does not fit in memory.
+proc ::inject::forget {} {
+  variable states_of {}
+  variable repeats_of {}
+  variable known
+  if {[dict size $known] > 200} { set known {} }
+}
+
 # Without the times of this machine, where they are the call's.
 proc ::inject::comparable {subject values} {
   if {![dict get $subject is_timeless]} { return $values }
