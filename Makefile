@@ -251,7 +251,7 @@ test: ## the daily tests, on the system's SQLite and on the newest; installs wha
 	  + 'process death' tclsh tests/death/death.tcl --kills 300 --seconds 0 \
 	  + 'power loss' tclsh tests/crash/power.tcl --losses 432 \
 	  + 'inputs of the fuzzer' tclsh tests/fuzz/replay.tcl $(REPLAY) \
-	  + 'faults' tclsh tests/fault/fault.tcl --gap 3 --contexts 100 \
+	  + 'faults' tclsh tests/fault/fault.tcl --gap 3 --contexts 200 --again 3 --seed 1 \
 	  + 'model check' tclsh tests/model/model.tcl --steps 100000 --seed 1 --jobs 2 \
 	  + 'control of the model check' tclsh tests/model/model.tcl --control --seed 1 \
 	  + "suite on the system's SQLite" env TM_MATRIX_CONTEXTS=16 TM_MATRIX_EVERY=9 tools/with-sqlite system tclsh tests/run.tcl $(TESTS) \
@@ -269,7 +269,7 @@ test-all: ## every test on both, with every cell of the atomicity matrix; some h
 	  + 'columns of the statements' $(BUILD)/tests/queries_test \
 	  + 'process death' tclsh tests/death/death.tcl \
 	  + 'power loss' tclsh tests/crash/power.tcl \
-	  + 'faults' tclsh tests/fault/fault.tcl --gap 1.5 --contexts 8 \
+	  + 'faults' tclsh tests/fault/fault.tcl --gap 1.5 --contexts 8 --seed day \
 	  + 'model check' tclsh tests/model/model.tcl --steps 1000000 --jobs 2 \
 	  + 'control of the model check' tclsh tests/model/model.tcl --mutants \
 	  + 'inputs of the fuzzer' tclsh tests/fuzz/replay.tcl $(REPLAY) \
@@ -311,9 +311,9 @@ mutants: ## one thing at a time made wrong in ext/ or sql/: do the tests notice?
 	@tools/setup test
 	@tclsh tests/mutants/mutants.tcl --count $(or $(COUNT),200) --seed $(or $(SEED),1) --only "$$ONLY"
 
-fault: all ## a fault at each allocation, read, write and lock of each call; GAP= and CONTEXTS= sample, ONLY=, SEED=number
+fault: all ## a fault at each allocation, read, write and lock of each call, others each day; GAP= and CONTEXTS= sample, ONLY=, SEED=number
 	@tools/setup test
-	@tclsh tests/fault/fault.tcl --gap $(or $(GAP),2) --contexts $(or $(CONTEXTS),16) $(if $(ONLY),--only '$(ONLY)') $(if $(SEED),--seed $(SEED))
+	@tclsh tests/fault/fault.tcl --gap $(or $(GAP),2) --contexts $(or $(CONTEXTS),16) --seed $(or $(SEED),day) $(if $(ONLY),--only '$(ONLY)')
 
 death: all $(BUILD)/tests/death ## processes that work and are killed, half a minute; KILLS=, SECONDS= and SEED=number
 	@tools/setup test

@@ -31,8 +31,8 @@ proc ::control::must_break {name subject pattern} {
 
 proc ::control::run_all {} {
   global so
-  set gap $::inject::gap
-  set ::inject::gap 1.3
+  lassign [list $::inject::gap $::inject::again] gap again
+  lassign {1.3 1} ::inject::gap ::inject::again
   set call {SELECT tm_complete(7, 1)}
   must_find "a transaction that stays open" [subject open "BEGIN; $call; SELECT tm_enqueue('new', 1); COMMIT"] interrupt "a transaction stays open"
   must_find "an operation in two transactions" [subject two "INSERT INTO target VALUES ('half'); $call"] oom-transient TORN*
@@ -76,14 +76,14 @@ proc ::control::run_all {} {
     must_find_again "a leak of claimed rows" claim_rows.rows "memory*"
     set so $::honest_so
   }
-  set ::inject::gap $gap
+  lassign [list $gap $again] ::inject::gap ::inject::again
 }
 
 # In its window of findings.tcl a build without the mending has the fault.
 proc ::control::must_find_again {name subject pattern} {
   set finding [lsearch -inline -index 0 [::findings::all] $subject]
   lassign $finding - kind - from to
-  set ::inject::gap 1
+  lassign {1 1000} ::inject::gap ::inject::again
   must_find "$name in its window" [lsearch -inline -index 1 $::calls::subjects $subject] $kind $pattern {} $from $to
 }
 

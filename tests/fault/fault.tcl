@@ -1,22 +1,23 @@
 # fault.tcl - a fault at each allocation, each read and write, each lock: all of a call, or nothing.
 #
-#   tclsh tests/fault/fault.tcl ?--gap N? ?--contexts N? ?--seed N? ?--form F? ?--warm 1? ?--jobs N?
-#     ?--only PATTERNS? ?--kind PATTERN? ?--journal J? ?--at N? ?-v?
+#   tclsh tests/fault/fault.tcl ?--gap N? ?--contexts N? ?--again N? ?--seed N? ?--form F? ?--warm 1?
+#     ?--jobs N? ?--only PATTERNS? ?--kind PATTERN? ?--journal J? ?--at N? ?-v?
 #
 # Runs inside SQLite's own harness (tools/testfixture), a job a processor: one half of the jobs with
 # the .so loaded, the other with the extension linked in; each half takes the same. A walk is one call in one
 # context under one kind of fault: the first fault, the second, and on until the call does not reach it. With
 # --gap 2 a fault is about twice as far as the one before it; 1 is every one. --contexts N takes
-# one of N contexts of each call, and where no call has so many, only some of the calls (sample.tcl). --seed
-# chooses the faults between the gaps, and which contexts; `day` is the number of days since 1970.
+# one of N contexts of each call, and where no call has so many, only some of the calls (sample.tcl). After one fault of --again N
+# the call is made once more. --seed chooses the faults between the gaps, and which contexts; `day` is the number
+# of days since 1970.
 # --form loaded or linked is one form alone; with --warm the connection has read the schema before. --only,
 # --kind, --journal and --at N repeat one; --only takes several patterns, in one word. A run that meets no fault,
 # and a subject of the sample that no job of a form ran, are failures.
 
 set here [file dirname [file normalize [info script]]]
 set root [file dirname [file dirname $here]]
-array set option {gap 1 contexts 1 seed 1 form both warm 0 jobs 0 only * kind * journal * at 0 job {}}
-array set shape {gap {^[1-9]\d*(\.\d+)?$} contexts {^[1-9]\d*$} seed {^(\d+|day)$} form {^(both|loaded|linked)$} warm {^[01]$} jobs {^\d+$} at {^\d+$}}
+array set option {gap 1 contexts 1 again 1 seed 1 form both warm 0 jobs 0 only * kind * journal * at 0 job {}}
+array set shape {gap {^[1-9]\d*(\.\d+)?$} contexts {^[1-9]\d*$} again {^[1-9]\d*$} seed {^(\d+|day)$} form {^(both|loaded|linked)$} warm {^[01]$} jobs {^\d+$} at {^\d+$}}
 set is_verbose 0
 while {$argv ne {}} {
   set argv [lassign $argv word]
@@ -30,7 +31,7 @@ while {$argv ne {}} {
             (![info exists shape($name)] || [regexp $shape($name) [lindex $argv 0]])} {
     set argv [lassign $argv option($name)]
   } else {
-    puts stderr "usage: tclsh tests/fault/fault.tcl ?--gap N? ?--contexts N? ?--seed N? ?--form F? ?--warm 1? ?--jobs N? ?--only PATTERNS? ?--kind PATTERN? ?--journal J? ?--at N? ?-v?"
+    puts stderr "usage: tclsh tests/fault/fault.tcl ?--gap N? ?--contexts N? ?--again N? ?--seed N? ?--form F? ?--warm 1? ?--jobs N? ?--only PATTERNS? ?--kind PATTERN? ?--journal J? ?--at N? ?-v?"
     exit 2
   }
 }
@@ -42,7 +43,7 @@ if {$option(seed) eq "day"} { set option(seed) [expr {[clock seconds] / 86400}] 
 proc run_forms {forms jobs} {
   global root here option is_verbose
   set words [list --form [expr {[llength $forms] == 2 ? "both" : $forms}]]
-  foreach name {gap contexts seed warm only kind journal at} { lappend words --$name $option($name) }
+  foreach name {gap contexts again seed warm only kind journal at} { lappend words --$name $option($name) }
   if {$is_verbose} { lappend words -v }
   set programs [lmap form $forms { exec $root/tools/testfixture {*}[expr {$form eq "linked" ? "static" : ""}] 2>@stderr }]
   ::fixture::run_jobs $programs $here/fault.tcl $words $jobs [expr {$is_verbose ? {} : {^(FAILED|  )}}]
@@ -107,6 +108,7 @@ proc run_job {me jobs} {
   set ::inject::counts [dict create passed 0 failed 0]
   set ::inject::invariants [::fixture::invariants]
   set ::inject::gap $option(gap)
+  set ::inject::again $option(again)
   set ::inject::seed $option(seed)
   set ::inject::is_warm $option(warm)
   # The library stays in the process: it need not be read anew for each fault.

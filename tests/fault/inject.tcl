@@ -17,6 +17,8 @@ namespace eval ::inject {
   }
   variable gap 1          ;# the number of a fault is that many times the one before
   variable seed 1
+  variable again 1        ;# after one fault of so many the call is made once more
+  variable met 0          ;# faults, to count by
   variable is_warm 0      ;# the schema was read before: more of the faults meet the call itself
   variable limit 5000000  ;# a call that takes more faults than that does not end
   variable counts {}      ;# what is told to the one who started the job
@@ -272,6 +274,8 @@ proc ::inject::code_of {message} {
 # Run the call once under the n-th fault. Returns {hits outcome problems message}.
 proc ::inject::trial {subject kind journal n} {
   variable doctor
+  variable again
+  variable met
   set states [comparable $subject [states $subject $journal]]
   fresh $subject $journal
   set memory [sqlite3_memory_used]
@@ -293,12 +297,12 @@ proc ::inject::trial {subject kind journal n} {
   lappend problems {*}$broken
   set outcome [judge $failed $outcome [comparable $subject [list $found]] $states problems]
   if {[catch {works $subject} why]} { lappend problems "and then the connection: $why" }
-  set start [dict get {undone mine rolled_back before done after late after} $outcome]
-  set answer [expr {$hits ? [repeat $subject] : {}}]
+  set is_repeated [expr {$hits && [incr met] % $again == 0}]
+  if {$is_repeated} { set answer [repeat $subject] }
   db close
   if {[sqlite3_memory_used] != $memory} { lappend problems "memory: [expr {[sqlite3_memory_used] - $memory}] bytes stay" }
   # Where it is torn there is nothing to compare with.
-  if {$hits && [lsearch -glob $problems TORN*] < 0} { lappend problems {*}[judge_repeat $subject $journal $start $answer] }
+  if {$is_repeated && [lsearch -glob $problems TORN*] < 0} { lappend problems {*}[judge_repeat $subject $journal $outcome $answer] }
   return [list $hits $outcome $problems $message]
 }
 
@@ -317,7 +321,9 @@ proc ::inject::judge {failed outcome found states problems_name} {
 }
 
 # A statement or a note that the fault left behind is seen when the call is made again.
-proc ::inject::judge_repeat {subject journal start answer} {
+proc ::inject::judge_repeat {subject journal outcome answer} {
+  count repeated
+  set start [dict get {undone mine rolled_back before done after late after} $outcome]
   lassign [examine] found broken
   lassign [comparable $subject [list $answer $found]] answer found
   lassign [comparable $subject [undisturbed $subject $journal $start]] right contents
