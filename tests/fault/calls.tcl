@@ -161,6 +161,13 @@ proc ::calls::add_looks {} {
   }
 }
 
+# Inside a transaction tm_init cannot change the journal to WAL, and is refused; as a command it leaves the journal.
+proc ::calls::in_journal {subject journal} {
+  set name [dict get $subject name]
+  if {$journal eq "wal" || ![string match init.* $name] || $name eq "init.select" || [string match *command* $name]} { return $subject }
+  dict merge $subject {changes 0 refusal {*call it before BEGIN \[in_transaction\]}}
+}
+
 # Functions and virtual tables that the SQL of none of the subjects names; the application does not call
 # tm_keeper's own.
 proc ::calls::missing {connection subjects} {

@@ -7,9 +7,9 @@
 # the .so loaded, the other with the extension linked in; each half takes the same. A walk is one call in one
 # context under one kind of fault: the first fault, the second, and on until the call does not reach it. With
 # --gap 2 a fault is about twice as far as the one before it; 1 is every one. --contexts N takes
-# one of N contexts of each call, and where no call has so many, only some of the calls (sample.tcl). After one fault of --again N
-# the call is made once more. --seed chooses the faults between the gaps, and which contexts; `day` is the number
-# of days since 1970.
+# one of N contexts of each call, and where no call has so many, only some of the calls (sample.tcl). After
+# one fault of --again N the call is made once more. --seed chooses the faults between the gaps, and which
+# contexts; `day` is the number of days since 1970.
 # --form loaded or linked is one form alone; with --warm the connection has read the schema before. --only,
 # --kind, --journal and --at N repeat one; --only takes several patterns, in one word. A run that meets no fault,
 # and a subject of the sample that no job of a form ran, are failures.
@@ -17,7 +17,10 @@
 set here [file dirname [file normalize [info script]]]
 set root [file dirname [file dirname $here]]
 array set option {gap 1 contexts 1 again 1 seed 1 form both warm 0 jobs 0 only * kind * journal * at 0 job {}}
-array set shape {gap {^[1-9]\d*(\.\d+)?$} contexts {^[1-9]\d*$} again {^[1-9]\d*$} seed {^(\d+|day)$} form {^(both|loaded|linked)$} warm {^[01]$} jobs {^\d+$} at {^\d+$}}
+array set shape {
+  gap {^[1-9]\d*(\.\d+)?$} contexts {^[1-9]\d*$} again {^[1-9]\d*$} seed {^(\d+|day)$}
+  form {^(both|loaded|linked)$} warm {^[01]$} jobs {^\d+$} at {^\d+$}
+}
 set is_verbose 0
 while {$argv ne {}} {
   set argv [lassign $argv word]
@@ -101,7 +104,8 @@ cd $folder
 set testdir $env(TM_FIXTURE_SOURCE)/test
 source $testdir/tester.tcl
 catch {db close}
-foreach file {harness/fixture.tcl fault/calls.tcl fault/sample.tcl fault/inject.tcl fault/findings.tcl fault/control.tcl fault/ruined.tcl} { source $root/tests/$file }
+source $root/tests/harness/fixture.tcl
+foreach file {calls sample inject findings control ruined} { source $here/$file.tcl }
 
 proc run_job {me jobs} {
   global option
@@ -139,7 +143,7 @@ proc run_subject {subject} {
   foreach kind $::inject::kinds {
     foreach journal {wal delete} {
       if {![string match $option(kind) $kind] || ![string match $option(journal) $journal] || ![::inject::can_meet $kind $journal]} continue
-      run_walk $subject $kind $journal
+      run_walk [::calls::in_journal $subject $journal] $kind $journal
       ::inject::count ran:[expr {$is_static ? "linked" : "loaded"}]:$name
     }
   }

@@ -258,7 +258,7 @@ proc ::inject::code_of {message} {
     set code [sqlite3_extended_errcode db]
     if {$code ne "SQLITE_ERROR"} { return $code }
   }
-  regsub {^error during initialization: } $message {} message
+  regsub {^(error during initialization|automatic extension loading failed): } $message {} message
   # ALTER TABLE says where it was when the interrupt came, and has the code of a faulty schema.
   regsub {^error in (?:table|index|trigger|view) \S+(?: after [a-z ]+)?: (?=interrupted$)} $message {} message
   switch -- $message {
