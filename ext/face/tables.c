@@ -41,7 +41,7 @@ static void claim_rows_run(TmCall *call) {
   if (!tm_run_failed(&call->run)) tm_claim_run(&call->run, &claim);
   /* Without memory for its rows nothing is claimed. */
   TmRows *rows = call->arg;
-#ifdef TM_TEST_UNMENDED /* for tests/fault/control.tcl only: once their values were forgotten and leaked */
+#ifdef TM_TEST_UNMENDED /* for tests/fault/control.tcl only: once their values leaked */
   if (tm_run_failed(&rows->run)) rows->count = 0;
 #endif
   if (tm_run_failed(&rows->run)) tm_error_nomem(&call->run.error);
