@@ -12,6 +12,8 @@ DB ?=
 TESTS ?=
 SEED ?=
 
+# The seed of what is another one each day, and can be repeated.
+DAY = $(shell echo $$(($$(date +%s) / 86400)))
 JOBS := $(shell nproc 2>/dev/null || echo 1)
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wmissing-prototypes
 TM_FLAGS := -std=c11 -fPIC -fvisibility=hidden $(WARNINGS) -Iext -I$(BUILD)/gen -MMD -MP
@@ -268,7 +270,7 @@ test-all: ## every test on both, with every cell of the atomicity matrix; some h
 	  + 'static form' $(BUILD)/tests/static_test \
 	  + 'columns of the statements' $(BUILD)/tests/queries_test \
 	  + 'process death' tclsh tests/death/death.tcl \
-	  + 'power loss' tclsh tests/crash/power.tcl \
+	  + 'power loss' tclsh tests/crash/power.tcl --seed $(DAY) \
 	  + 'faults' tclsh tests/fault/fault.tcl --gap 1.5 --contexts 8 --seed day \
 	  + 'model check' tclsh tests/model/model.tcl --steps 1000000 --jobs 2 \
 	  + 'control of the model check' tclsh tests/model/model.tcl --mutants \
@@ -278,7 +280,7 @@ test-all: ## every test on both, with every cell of the atomicity matrix; some h
 	  + 'under the sanitizers' make -s asan \
 	  + 'under valgrind' make -s valgrind \
 	  + 'coverage' tools/coverage \
-	  + 'mutants' tclsh tests/mutants/mutants.tcl --count 40 \
+	  + 'mutants' tclsh tests/mutants/mutants.tcl --count 40 --seed $(DAY) \
 	  + "suite on the system's SQLite" env TM_LARGE=1 tools/with-sqlite system tclsh tests/run.tcl $(TESTS) \
 	  + 'static form on the newest SQLite' tools/with-sqlite newest $(BUILD)/tests/static_test \
 	  + 'columns of the statements on the newest SQLite' tools/with-sqlite newest $(BUILD)/tests/queries_test \
