@@ -135,6 +135,8 @@ proc ::sites::of_sql {path text} {
     if {!$is_down} { in_part $path $text $part $begin }
     if {!$is_down && [string match CREATE* $part]} { in_create $path $part $begin $end } elseif {[string match *migrations* $path]} {
       add $path sql-statement $begin $end "SELECT 1;"
+      # Without the statement the column is not there, and all that asks for it fails; the constraint alone is another mistake.
+      if {!$is_down && [string match "ALTER TABLE*" $part]} { constraints $path $part $begin }
     }
   }
 }
