@@ -239,13 +239,16 @@ static bool claim_next(TmRun *run, const TmClaim *claim, const TmQueueRow *queue
   return claim_choose(run, claim->id ? &choice_wanted : &choice_best, claim, queue, claim->id, s);
 }
 
-/* The task chosen is too late, which upkeep had no time to see: end it, and close the row. */
+/* The task chosen is too late, which upkeep had no time to see, or which fired only then: end it,
+ * and close the row. The caller is not told of it. */
 static bool claim_is_late(TmRun *run, TmStmt *s) {
   if (!(tm_stmt_int(s, TM_C_CLAIM_PROBE_FLOW) & TM_FLOW_TIMES)) return false;
   sqlite3_int64 id = tm_stmt_int(s, TM_C_CLAIM_PROBE_ID);
   if (!tm_times_is_over(run, id)) return false;
   tm_stmt_close(s);
+  sqlite3_int64 task_id = run->task_id;
   tm_times_end(run, id);
+  run->task_id = task_id;
   return true;
 }
 
