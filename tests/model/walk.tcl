@@ -304,6 +304,8 @@ proc ::walk::schedule_options {queue} {
   if {[chance 0.5]} { dict set o overlap [pick {allow skip queue queue}] }
   if {[chance 0.2]} { dict set o start_ms [time] }
   if {[chance 0.15]} { dict set o end_ms [expr {[ref::option $o start_ms $ref::now] + 1000 * [between 0 200]}] }
+  # Over as soon as it fires: where a claim fires it, its upkeep has looked for what is late already.
+  if {"times" in $walk::features && [chance 0.1]} { dict set o [pick {expires deadline}] 0 }
   if {[chance 0.2]} { dict set o max_runs [between 1 6] }
   return $o
 }
