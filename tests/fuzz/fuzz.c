@@ -13,24 +13,35 @@
 #define FUZZ_RULES_MOST 100
 #define FUZZ_USES_MOST  64
 #define FUZZ_HEAP_BYTES (256 * 1024 * 1024)
+#define FUZZ_KEPT_MOST  256 /* a power of two */
+#define FUZZ_KEPT_TRIES 8
+
+/* A statement, and what the authorizer saw while it was prepared. */
+typedef struct FuzzKept {
+  sqlite3_stmt *stmt;
+  bool is_control; /* it opens or closes a transaction */
+  bool is_pragma;
+} FuzzKept;
 
 static struct {
   sqlite3_mem_methods methods; /* SQLite's own */
   int fail_at;                 /* allocations until one fails; 0: none does */
   int steps_left;              /* in units of the progress handler */
+  bool is_failing;             /* the next statement is to fail by one of these */
   uint8_t *image;
   size_t image_size;
   sqlite3_int64 used_bytes; /* between two inputs */
   sqlite3 *shared;          /* the connection that is used again; NULL: a new one is due */
   int uses;                 /* of it */
   sqlite3_stmt *rules[FUZZ_RULES_MOST]; /* its invariants, as prepared */
+  FuzzKept kept[FUZZ_KEPT_MOST];        /* its statements, each in the place that its text says */
   bool is_spoilt;                       /* it is not as it was */
   bool is_fresh; /* FUZZ_FRESH is set: each input has a connection of its own */
   struct {
     uint8_t *data;
     size_t size;
   } inputs[FUZZ_USES_MOST]; /* that it has seen */
-  bool saw_control;         /* the statement that was prepared opens or closes a transaction */
+  bool saw_control;         /* the statement that is prepared opens or closes a transaction */
   bool saw_pragma;          /* or is a pragma */
   bool is_told;             /* every statement and every error is printed: FUZZ_SAY is set */
   bool was_pure;            /* it writes nothing by itself and is no pragma */
@@ -81,6 +92,7 @@ static int fuzz_progress(void *arg) {
 }
 
 void fuzz_fault(int allocation, int steps) {
+  fuzz.is_failing = allocation > 0 || steps > 0;
   fuzz.fail_at = allocation;
   fuzz.steps_left = steps > 0 ? steps : FUZZ_STEPS_MOST / 100;
 }
@@ -105,6 +117,7 @@ static void fuzz_make_image(const char *folder) {
   if (sqlite3_exec(db, fuzz_read(folder, "base.sql"), NULL, NULL, &message) != SQLITE_OK) {
     fuzz_fail("base.sql", message);
   }
+  fuzz_names_begin(db);
   sqlite3_int64 size = 0;
   unsigned char *image = sqlite3_serialize(db, "main", &size, 0);
   if (!image || sqlite3_close(db) != SQLITE_OK) fuzz_fail("base.sql", "cannot be kept");
@@ -132,6 +145,8 @@ void fuzz_begin(const char *folder) {
   sqlite3_config(SQLITE_CONFIG_MALLOC, &methods);
   /* Memory of a lookaside or a cache of pages is in no sanitizer's sight. */
   sqlite3_config(SQLITE_CONFIG_LOOKASIDE, 0, 0);
+  /* There is one thread, and a lock is taken at every turn. */
+  sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
   if (sqlite3_initialize() != SQLITE_OK) fuzz_fail("no SQLite", "");
   sqlite3_auto_extension((void (*)(void))sqlite3_tm_init);
   sqlite3_hard_heap_limit64(FUZZ_HEAP_BYTES);
@@ -261,6 +276,10 @@ void fuzz_give(sqlite3 *db) {
     sqlite3_finalize(fuzz.rules[i]);
     fuzz.rules[i] = NULL;
   }
+  for (int i = 0; i < FUZZ_KEPT_MOST; i++) {
+    sqlite3_finalize(fuzz.kept[i].stmt);
+    fuzz.kept[i].stmt = NULL;
+  }
   fuzz.shared = NULL;
   fuzz_close(db);
   fuzz.uses = 0;
@@ -293,27 +312,43 @@ static void fuzz_bind(sqlite3_stmt *stmt, int i, const FuzzValue *value) {
   }
 }
 
-int fuzz_ask(sqlite3 *db, const char *sql, const FuzzValue *values, int count, char **text) {
-  sqlite3_stmt *stmt = NULL;
-  bool was_open = !sqlite3_get_autocommit(db);
-  *text = NULL;
+static int fuzz_prepare(sqlite3 *db, const char *sql, FuzzKept *out) {
   fuzz.saw_control = fuzz.saw_pragma = false;
-  int rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
-  bool is_control = fuzz.saw_control;
-  if (fuzz.saw_pragma) fuzz_spoil();
-  fuzz.was_pure = stmt && sqlite3_stmt_readonly(stmt) && !fuzz.saw_pragma;
-  for (int i = 0; i < count && rc == SQLITE_OK; i++) fuzz_bind(stmt, i + 1, &values[i]);
+  int rc = sqlite3_prepare_v2(db, sql, -1, &out->stmt, NULL);
+  out->is_control = fuzz.saw_control;
+  out->is_pragma = fuzz.saw_pragma;
+  return rc;
+}
+
+/* The place of a statement with this text, prepared: where the text says, or the next one that is
+ * free. Where too many are full, the first of them goes. */
+static int fuzz_prepare_kept(sqlite3 *db, const char *sql, FuzzKept **out) {
+  unsigned hash = 2166136261u;
+  for (const char *z = sql; *z; z++) hash = (hash ^ (unsigned char)*z) * 16777619u;
+  for (unsigned i = 0; i < FUZZ_KEPT_TRIES; i++) {
+    FuzzKept *kept = *out = &fuzz.kept[(hash + i) & (FUZZ_KEPT_MOST - 1)];
+    if (!kept->stmt) return fuzz_prepare(db, sql, kept);
+    if (strcmp(sqlite3_sql(kept->stmt), sql) == 0) return SQLITE_OK;
+  }
+  *out = &fuzz.kept[hash & (FUZZ_KEPT_MOST - 1)];
+  sqlite3_finalize((*out)->stmt);
+  return fuzz_prepare(db, sql, *out);
+}
+
+/* All rows; the first value of them in *text. */
+static void fuzz_read_rows(sqlite3_stmt *stmt, char **text) {
   bool is_first = true;
-  while (stmt && rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) {
+  while (sqlite3_step(stmt) == SQLITE_ROW) {
     for (int i = 0; i < sqlite3_column_count(stmt); i++) {
       const unsigned char *column = sqlite3_column_text(stmt, i);
       if (column && is_first && i == 0) *text = sqlite3_mprintf("%s", column);
     }
     is_first = false;
   }
-  int finalized = sqlite3_finalize(stmt);
-  if (rc == SQLITE_OK) rc = finalized;
-  fuzz_fault(0, 0);
+}
+
+/* What must hold after a statement that came to its end with `rc`. */
+static void fuzz_look(sqlite3 *db, const char *sql, int rc, bool is_control, bool was_open) {
   if (fuzz.is_told) fprintf(stderr, "%s: %d %s\n", sql, rc, sqlite3_errmsg(db));
   bool is_open = !sqlite3_get_autocommit(db);
   if (!is_control && is_open && !was_open) fuzz_fail("a transaction was begun", sql);
@@ -321,12 +356,42 @@ int fuzz_ask(sqlite3 *db, const char *sql, const FuzzValue *values, int count, c
     fuzz_fail("a transaction was ended", sql);
   if (!is_open) fuzz_spoil();
   fuzz_settled(db, sql);
+}
+
+static int fuzz_execute(sqlite3 *db, const char *sql, bool may_keep, const FuzzValue *values,
+                        int count, char **text) {
+  FuzzKept once = {0}, *place = &once;
+  bool was_open = !sqlite3_get_autocommit(db);
+  /* One that is to fail is prepared anew, or it would fail elsewhere after other inputs. */
+  bool is_kept = may_keep && db == fuzz.shared && !fuzz.is_failing;
+  *text = NULL;
+  int rc = is_kept ? fuzz_prepare_kept(db, sql, &place) : fuzz_prepare(db, sql, place);
+  if (place->is_pragma) fuzz_spoil();
+  fuzz.was_pure = place->stmt && sqlite3_stmt_readonly(place->stmt) && !place->is_pragma;
+  for (int i = 0; i < count && rc == SQLITE_OK; i++) fuzz_bind(place->stmt, i + 1, &values[i]);
+  if (place->stmt && rc == SQLITE_OK) fuzz_read_rows(place->stmt, text);
+  int ended = is_kept ? sqlite3_reset(place->stmt) : sqlite3_finalize(place->stmt);
+  if (is_kept && place->stmt) sqlite3_clear_bindings(place->stmt);
+  if (rc == SQLITE_OK) rc = ended;
+  fuzz_fault(0, 0);
+  fuzz_look(db, sql, rc, place->is_control, was_open);
   return rc;
+}
+
+int fuzz_ask(sqlite3 *db, const char *sql, const FuzzValue *values, int count, char **text) {
+  return fuzz_execute(db, sql, true, values, count, text);
 }
 
 int fuzz_run(sqlite3 *db, const char *sql, const FuzzValue *values, int count) {
   char *text;
-  int rc = fuzz_ask(db, sql, values, count, &text);
+  int rc = fuzz_execute(db, sql, true, values, count, &text);
+  sqlite3_free(text);
+  return rc;
+}
+
+int fuzz_run_once(sqlite3 *db, const char *sql) {
+  char *text;
+  int rc = fuzz_execute(db, sql, false, NULL, 0, &text);
   sqlite3_free(text);
   return rc;
 }

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const char *const options_calls[] = {
+const char *const fuzz_options_calls[] = {
     "SELECT tm_enqueue('q', 1, ?1)",
     "SELECT tm_enqueue('f', 1, ?1)",
     "SELECT tm_claim('q', 'w', ?1)",
@@ -27,6 +27,7 @@ static const char *const options_calls[] = {
     "SELECT tm_tick(?1)",
     "SELECT tm_prune(?1)",
     "SELECT tm_schedule('v', '@every 90s', 'q', ?1, ?1)",
+    NULL,
 };
 
 /* A text that we take for JSON is one for SQLite, too. */
@@ -43,8 +44,7 @@ static void options_agree(sqlite3 *db, const FuzzValue *text) {
 void fuzz_options(const uint8_t *data, size_t size) {
   FuzzValue text = fuzz_text(data, size);
   sqlite3 *db = fuzz_take(data, size);
-  for (size_t i = 0; i < sizeof options_calls / sizeof *options_calls; i++)
-    fuzz_run(db, options_calls[i], &text, 1);
+  for (size_t i = 0; fuzz_options_calls[i]; i++) fuzz_run(db, fuzz_options_calls[i], &text, 1);
   fuzz_run(db, "INSERT INTO tm_command (verb, arg1, arg2, arg3) SELECT 'enqueue', 'z', 1, ?1",
            &text, 1);
   if (size > 0) options_agree(db, &text);

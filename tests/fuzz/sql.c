@@ -12,7 +12,8 @@
  *            ! SQL                SQL text
  *
  *          An argument is an integer, a real where it begins with #, NULL where it is ~, hex digits
- *          after x, else text. A name that is none is another verb, so that every line is a call.
+ *          after x, else text. A VERB is any function, a TABLE any table of tm_help; a name that is
+ *          none is another, so that every line is a call.
  *          They run in a transaction; where that is ended (! COMMIT), the rest run without one.
  * Promise: where the SQL text wrote nothing itself, every rule of the schema holds in the end.
  * Why:     random bytes seldom are a statement; calls out of order are where states meet. */
@@ -25,72 +26,12 @@
 #define SQL_ARGS_MOST  5
 #define SQL_LINES_MOST 100
 
-static const char *const sql_verbs[] = {
-    "enqueue",
-    "claim",
-    "complete",
-    "fail",
-    "snooze",
-    "release",
-    "heartbeat",
-    "cancel",
-    "retry",
-    "hold",
-    "unhold",
-    "reschedule",
-    "delete",
-    "depend",
-    "inputs",
-    "get",
-    "cancel_where",
-    "retry_where",
-    "hold_where",
-    "unhold_where",
-    "reschedule_where",
-    "delete_where",
-    "seal",
-    "pause",
-    "resume",
-    "tick",
-    "prune",
-    "reconcile",
-    "repair",
-    "schedule",
-    "unschedule",
-    "pause_schedule",
-    "resume_schedule",
-    "cron_next",
-    "now",
-    "clock_set",
-    "clock_advance",
-    "was_duplicate",
-    "init",
-    "migrate",
-    "version",
-    "wait",
-};
-
-static const char *const sql_tables[] = {
-    "claim", "history", "explain", "graph", "select", "stats", "doctor", "cron", "help",
-};
-
 typedef struct SqlCall {
   const char *name;
   FuzzValue args[SQL_ARGS_MOST];
   int count;
   uint8_t bytes[SQL_ARGS_MOST][256]; /* of blobs */
 } SqlCall;
-
-#define SQL_COUNT(array) (sizeof(array) / sizeof *(array))
-
-static const char *sql_name(const char *const *names, size_t count, const char *text, size_t size) {
-  size_t sum = 0;
-  for (size_t i = 0; i < count; i++) {
-    if (strlen(names[i]) == size && memcmp(names[i], text, size) == 0) return names[i];
-  }
-  for (size_t i = 0; i < size; i++) sum += (unsigned char)text[i];
-  return names[sum % count];
-}
 
 static int sql_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -124,8 +65,7 @@ static void sql_parse(const char *line, size_t size, bool is_table, SqlCall *cal
   const char *end = line + size;
   const char *tab = memchr(line, '\t', size);
   size_t name = tab ? (size_t)(tab - line) : size;
-  call->name = is_table ? sql_name(sql_tables, SQL_COUNT(sql_tables), line, name)
-                        : sql_name(sql_verbs, SQL_COUNT(sql_verbs), line, name);
+  call->name = fuzz_name(is_table ? fuzz_tables() : fuzz_functions(), line, name);
   call->count = 0;
   while (tab && call->count < SQL_ARGS_MOST) {
     const char *arg = tab + 1;
@@ -180,7 +120,7 @@ static bool sql_raw(sqlite3 *db, const char *text) {
     const char *end = strchr(text, ';');
     char *one =
         end ? sqlite3_mprintf("%.*s", (int)(end - text), text) : sqlite3_mprintf("%s", text);
-    fuzz_run(db, one, NULL, 0);
+    fuzz_run_once(db, one);
     sqlite3_free(one);
     is_pure = is_pure && fuzz_was_pure();
     text = end ? end + 1 : text + strlen(text);
