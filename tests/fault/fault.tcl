@@ -1,7 +1,7 @@
 # fault.tcl - a fault at each allocation, each read and write, each lock: all of a call, or nothing.
 #
 #   tclsh tests/fault/fault.tcl ?--gap N? ?--contexts N? ?--again N? ?--seed N? ?--form F? ?--warm 1?
-#     ?--jobs N? ?--only PATTERNS? ?--kind PATTERN? ?--journal J? ?--at N? ?-v?
+#     ?--jobs N? ?--only PATTERNS? ?--kind PATTERN? ?--journal J? ?--at N|N-M? ?-v?
 #
 # Runs inside SQLite's own harness (tools/testfixture), a job a processor: one half of the jobs with
 # the .so loaded, the other with the extension linked in; each half takes the same. A walk is one call in one
@@ -11,7 +11,7 @@
 # one fault of --again N the call is made once more. --seed chooses the faults between the gaps, and which
 # contexts; `day` is the number of days since 1970.
 # --form loaded or linked is one form alone; with --warm the connection has read the schema before. --only,
-# --kind, --journal and --at N repeat one; --only takes several patterns, in one word. A run that meets no fault,
+# --kind, --journal and --at N repeat one, or N-M some; --only takes several patterns, in one word. A run that meets no fault,
 # and a subject of the sample that no job of a form ran, are failures.
 
 set here [file dirname [file normalize [info script]]]
@@ -19,7 +19,7 @@ set root [file dirname [file dirname $here]]
 array set option {gap 1 contexts 1 again 1 seed 1 form both warm 0 jobs 0 only * kind * journal * at 0 job {}}
 array set shape {
   gap {^[1-9]\d*(\.\d+)?$} contexts {^[1-9]\d*$} again {^[1-9]\d*$} seed {^(\d+|day)$}
-  form {^(both|loaded|linked)$} warm {^[01]$} jobs {^\d+$} at {^\d+$}
+  form {^(both|loaded|linked)$} warm {^[01]$} jobs {^\d+$} at {^\d+(-\d+)?$}
 }
 set is_verbose 0
 while {$argv ne {}} {
@@ -34,7 +34,7 @@ while {$argv ne {}} {
             (![info exists shape($name)] || [regexp $shape($name) [lindex $argv 0]])} {
     set argv [lassign $argv option($name)]
   } else {
-    puts stderr "usage: tclsh tests/fault/fault.tcl ?--gap N? ?--contexts N? ?--again N? ?--seed N? ?--form F? ?--warm 1? ?--jobs N? ?--only PATTERNS? ?--kind PATTERN? ?--journal J? ?--at N? ?-v?"
+    puts stderr "usage: tclsh tests/fault/fault.tcl ?--gap N? ?--contexts N? ?--again N? ?--seed N? ?--form F? ?--warm 1? ?--jobs N? ?--only PATTERNS? ?--kind PATTERN? ?--journal J? ?--at N|N-M? ?-v?"
     exit 2
   }
 }
@@ -130,7 +130,7 @@ proc run_job {me jobs} {
   }
   foreach subject $sample { ::inject::count sample:[dict get $subject name] }
   foreach subject [::sample::share $sample $me $jobs] { run_subject $subject }
-  if {$is_all && $option(at) == 0} {
+  if {$is_all && $option(at) eq 0} {
     foreach part [::sample::share [parts $sample] $me $jobs] { {*}$part }
   }
   puts "@ $::inject::counts"
@@ -168,7 +168,10 @@ proc run_missing {sample} {
 
 proc run_walk {subject kind journal {from 0} {to 0}} {
   global option is_static
-  if {$option(at)} { lassign [list $option(at) $option(at)] from to }
+  if {$option(at) ne 0} {
+    set from [lindex [split $option(at) -] 0]
+    set to [lindex [split $option(at) -] end]
+  }
   if {[catch {::inject::walk $subject $kind $journal [expr {$from ? $from : 1}] $to} wrong options]} {
     set wrong [list - [list "the walk broke: $wrong"]]
     if {$::is_verbose} { puts [dict get $options -errorinfo] }

@@ -463,7 +463,7 @@ proc ::inject::walk {subject kind journal {from 1} {to 0}} {
     if {$::is_verbose} { puts "  [dict get $subject name] $kind $journal $n: $outcome, $hits hits: $message $problems" }
     if {$problems ne {}} { lappend wrong $n $problems }
     if {!$hits && $to} { lappend wrong $n [list "the call does not come to fault $to"] }
-    if {!$hits || $n == $to} break
+    if {!$hits || ($to && $n >= $to)} break
     if {$n > $limit} {
       lappend wrong $n {{there is no end of faults}}
       break
