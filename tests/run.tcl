@@ -10,8 +10,8 @@
 #   NAME    part of the name of a file, or the beginning of the name of a test
 #
 # TM_SO names the extension, build/tm.so where it does not. TM_SQLITE_VERSION: the version of
-# SQLite that must be found. TM_UNDER: words before the command of each file and of each process of a test,
-# valgrind say. TM_TEST_SECONDS: the longest that one file may take, 900.
+# SQLite that must be found. TM_UNDER: words before the command of each file, valgrind say, and TM_CHILD_UNDER
+# before that of each process of a test. TM_TEST_SECONDS: the longest that one file may take, 900.
 # The last line is `N passed, N failed`; the exit status is 1 where a test failed.
 
 set here [file dirname [file normalize [info script]]]

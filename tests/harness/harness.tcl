@@ -422,7 +422,7 @@ proc ::harness::prepare {script me} {
   variable file
   variable dir
   variable processes
-  set under [expr {[info exists ::env(TM_UNDER)] ? $::env(TM_UNDER) : ""}]
+  set under [expr {[info exists ::env(TM_CHILD_UNDER)] ? $::env(TM_CHILD_UNDER) : ""}]
   set channel [open |[list {*}$under [info nameofexecutable] $here -child $file $dir $me 2>@1] r+]
   fconfigure $channel -encoding utf-8 -translation lf -buffering line
   lappend processes $channel
