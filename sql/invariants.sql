@@ -287,6 +287,12 @@ FROM main.tm_group_wait AS w
 JOIN main.tm_task AS t ON t.id = w.task_id
 WHERE t.flow & 2 = 0;
 
+-- Ids only grow. What walks down from a parent would not end, were it not for this.
+-- invariant: children_are_younger_than_their_parents
+SELECT 'task ' || task_id || ' is of parent ' || parent_id || ', which is not older'
+FROM main.tm_flow
+WHERE parent_id >= task_id;
+
 -- invariant: nobody_waits_for_a_group_that_ended
 SELECT 'task ' || w.task_id || ' waits for group ' || w.group_name || ', which has ended'
 FROM main.tm_group_wait AS w

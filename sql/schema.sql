@@ -843,6 +843,13 @@ BEGIN
   INSERT INTO tm_task_counts (id, is_move, is_start) VALUES (NEW.task_id, 0, 0);
 END;
 
+CREATE TRIGGER main.tm_flow_is_of_a_younger_task_than_its_parent
+AFTER INSERT ON tm_flow
+WHEN NEW.parent_id > NEW.task_id
+BEGIN
+  SELECT RAISE(ABORT, 'tm_flow: a parent is older than its child, its id is lower [cycle]');
+END;
+
 CREATE TRIGGER main.tm_flow_joins_its_group
 BEFORE INSERT ON tm_flow
 WHEN NEW.in_group IS NOT NULL
@@ -897,6 +904,13 @@ BEFORE UPDATE OF in_group ON tm_flow
 WHEN NEW.in_group IS NOT OLD.in_group
 BEGIN
   SELECT RAISE(ABORT, 'tm_flow: a task stays in its group [bad_argument]');
+END;
+
+CREATE TRIGGER main.tm_flow_stays_younger_than_its_parent
+AFTER UPDATE OF task_id, parent_id ON tm_flow
+WHEN NEW.parent_id > NEW.task_id AND (OLD.task_id IS NOT NEW.task_id OR OLD.parent_id IS NOT NEW.parent_id)
+BEGIN
+  SELECT RAISE(ABORT, 'tm_flow: a parent is older than its child, its id is lower [cycle]');
 END;
 
 CREATE TRIGGER main.tm_flow_tells_its_parent

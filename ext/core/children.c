@@ -4,7 +4,9 @@
  *          any depth; between two steps no statement is open, so that rows may change.
  * Why:     a recursive query would hold a statement open while rows change below it, and a list of
  *          what is still to be seen grows with the tree. The tree itself says what is next: the
- *          first child, else the next sibling, else that of the nearest ancestor that has one. */
+ *          first child, else the next sibling, else that of the nearest ancestor that has one. A
+ *          child has a higher id than its parent, which the statements hold to: the walk ends
+ *          whatever the rows say. */
 #include "core/children.h"
 
 #include "core/flow.h"

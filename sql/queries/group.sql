@@ -26,18 +26,19 @@ UPDATE main.tm_group SET is_sealed = 1 WHERE name = :name;
 -- columns: flow
 SELECT flow FROM main.tm_task WHERE id = :id;
 
--- The first child, or the next one after another.
+-- The first child, or the next one after another. A child is younger than its parent: a row that says
+-- otherwise is left out, so that the walk ends whatever the rows say.
 -- name: child_after
 -- columns: task_id
 -- plan: tm_flow_parent
 SELECT task_id FROM main.tm_flow INDEXED BY tm_flow_parent
-WHERE parent_id = :parent_id AND task_id > :after_id
+WHERE parent_id = :parent_id AND task_id > max(:parent_id, :after_id)
 ORDER BY task_id
 LIMIT 1;
 
 -- name: child_parent
 -- columns: parent_id
-SELECT parent_id FROM main.tm_flow WHERE task_id = :task_id;
+SELECT parent_id FROM main.tm_flow WHERE task_id = :task_id AND parent_id < task_id;
 
 -- What a need of a group is worth.
 -- name: group_state

@@ -371,6 +371,10 @@ WHERE x.name = tm_group.name
     OR (tm_group.finished_ms IS NOT NULL) <> (is_sealed AND x.open = 0)
   );
 
+-- A task cannot have made one that is older.
+-- name: repair_young_parents
+UPDATE main.tm_flow SET parent_id = NULL WHERE parent_id >= task_id;
+
 -- name: repair_parents
 UPDATE main.tm_task
 SET flow = flow | 64

@@ -1,0 +1,3 @@
+-- Back to 0016_nested.
+DROP TRIGGER main.tm_flow_is_of_a_younger_task_than_its_parent;
+DROP TRIGGER main.tm_flow_stays_younger_than_its_parent;
