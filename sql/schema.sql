@@ -2261,8 +2261,21 @@ BEGIN
   SELECT RAISE(ABORT, 'tm_setting: the row of settings is not deleted [bad_argument]');
 END;
 
+CREATE TRIGGER main.tm_state_does_not_change
+BEFORE UPDATE OF name, kind, meaning ON tm_state
+WHEN OLD.name IS NOT NEW.name OR OLD.kind IS NOT NEW.kind OR OLD.meaning IS NOT NEW.meaning
+BEGIN
+  SELECT RAISE(ABORT, 'tm_state: the graph does not change [bad_argument]');
+END;
+
 CREATE TRIGGER main.tm_state_stays
 BEFORE DELETE ON tm_state
+BEGIN
+  SELECT RAISE(ABORT, 'tm_state: the graph does not change [bad_argument]');
+END;
+
+CREATE TRIGGER main.tm_state_takes_no_other
+BEFORE INSERT ON tm_state
 BEGIN
   SELECT RAISE(ABORT, 'tm_state: the graph does not change [bad_argument]');
 END;
@@ -2724,8 +2737,21 @@ BEGIN
   UPDATE tm_setting SET has_times = 1, stamp = random() WHERE id = 1 AND has_times = 0;
 END;
 
+CREATE TRIGGER main.tm_transition_does_not_change
+BEFORE UPDATE OF from_state, to_state, made_by ON tm_transition
+WHEN OLD.from_state IS NOT NEW.from_state OR OLD.to_state IS NOT NEW.to_state OR OLD.made_by IS NOT NEW.made_by
+BEGIN
+  SELECT RAISE(ABORT, 'tm_transition: the graph does not change [bad_argument]');
+END;
+
 CREATE TRIGGER main.tm_transition_stays
 BEFORE DELETE ON tm_transition
+BEGIN
+  SELECT RAISE(ABORT, 'tm_transition: the graph does not change [bad_argument]');
+END;
+
+CREATE TRIGGER main.tm_transition_takes_no_other
+BEFORE INSERT ON tm_transition
 BEGIN
   SELECT RAISE(ABORT, 'tm_transition: the graph does not change [bad_argument]');
 END;

@@ -148,13 +148,13 @@ static void doctor_objects(const Doctor *doctor) {
 }
 
 static void doctor_graph(const Doctor *doctor) {
-  sqlite3_int64 states = 0;
-  sqlite3_int64 moves = 0;
-  bool is_whole = tm_schema_has_graph(doctor->run, &states, &moves);
+  TmGraph graph;
+  tm_schema_graph(doctor->run, &graph);
   if (doctor_recover(doctor, "state_graph")) return;
-  doctor_say_made(doctor, "state_graph", is_whole, "error",
-                  sqlite3_mprintf("%lld states and %lld moves, the library has %d and %d", states,
-                                  moves, TM_GRAPH_STATES, TM_GRAPH_MOVES),
+  doctor_say_made(doctor, "state_graph", !graph.wrong[0], "error",
+                  sqlite3_mprintf("%lld states and %lld moves, the library has %d and %d%s%s",
+                                  graph.states, graph.moves, TM_GRAPH_STATES, TM_GRAPH_MOVES,
+                                  graph.wrong[0] ? ", and not the same " : "", graph.wrong),
                   NULL);
 }
 

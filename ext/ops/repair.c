@@ -64,8 +64,10 @@ static sqlite3_int64 repair_exec(TmRun *run, TmQuery query, bool has_triggers) {
   if (tm_run_failed(run)) return 0;
   if (!has_triggers) sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
   int rc = sqlite3_prepare_v2(db, tm_query_text[query], -1, &stmt, NULL);
-  int param = stmt ? sqlite3_bind_parameter_index(stmt, ":now_ms") : 0;
-  if (param) sqlite3_bind_int64(stmt, param, run->now_ms);
+  int now = stmt ? sqlite3_bind_parameter_index(stmt, ":now_ms") : 0;
+  int graph = stmt ? sqlite3_bind_parameter_index(stmt, ":graph") : 0;
+  if (now) sqlite3_bind_int64(stmt, now, run->now_ms);
+  if (graph) sqlite3_bind_text(stmt, graph, tm_graph_text, -1, SQLITE_STATIC);
   while (rc == SQLITE_OK || rc == SQLITE_ROW) rc = sqlite3_step(stmt);
   sqlite3_int64 rows = rc == SQLITE_DONE ? sqlite3_changes64(db) : 0;
   tm_error_sqlite(&run->error, db, rc);
@@ -117,23 +119,6 @@ static sqlite3_int64 repair_objects(TmRun *run) {
   return made;
 }
 
-/* Rows that are there refuse to be there twice; that is no failure. */
-static sqlite3_int64 repair_graph(TmRun *run) {
-  sqlite3_int64 made = 0;
-  for (int i = 0; i < tm_schema_part_count && !tm_run_failed(run); i++) {
-    const TmSchemaPart *part = &tm_schema_parts[i];
-    bool is_graph = strcmp(part->name, "tm_state") == 0 || strcmp(part->name, "tm_transition") == 0;
-    if (!is_graph || strcmp(part->type, "insert") != 0) continue;
-    repair_sql(run, part->sql);
-    if (!tm_run_failed(run)) {
-      made++;
-    } else if ((run->error.rc & 0xff) == SQLITE_CONSTRAINT) {
-      tm_error_clear(&run->error);
-    }
-  }
-  return made;
-}
-
 static sqlite3_int64 repair_lapsed(TmRun *run) {
   tm_run_begin(run);
   TmTick counts = {0};
@@ -178,7 +163,13 @@ static const RepairCure cures[] = {
      false,
      0,
      {{0}}},
-    {"state_graph", "restored the missing rows", repair_graph, false, 0, {{0}}},
+    {"state_graph",
+     "made its rows those of the library, removed the history of other moves",
+     NULL,
+     false,
+     8,
+     {PLAIN(GRAPH_STATES), PLAIN(GRAPH_MOVES), DO(GRAPH_EVENTS), PLAIN(GRAPH_MOVES_GONE),
+      PLAIN(GRAPH_STATES_GONE), PLAIN(CHAIN), PLAIN(NEWEST), PLAIN(ENDS)}},
     {"foreign_key_check",
      "made missing queues, removed rows whose task, queue or move is not there",
      NULL,

@@ -117,11 +117,9 @@ static void migrate_look(TmRun *run, int to) {
       if (migrate_exists(run, name) != migrate_is_there(to, name)) tm_run_dropped(run, name);
     }
   }
-  sqlite3_int64 states = 0;
-  sqlite3_int64 moves = 0;
-  if (to == tm_schema_newest() && !tm_schema_has_graph(run, &states, &moves)) {
-    tm_run_dropped(run, "tm_state, tm_transition or tm_setting");
-  }
+  TmGraph graph = {.is_there = true};
+  if (to == tm_schema_newest()) tm_schema_graph(run, &graph);
+  if (!graph.is_there) tm_run_dropped(run, "tm_state, tm_transition or tm_setting");
   if (!tm_run_failed(run) && tm_schema_version(run) != to) tm_run_dropped(run, "tm_migration");
 }
 

@@ -27,7 +27,11 @@ extern const char tm_schema_text[];
 /* From there to nothing. */
 extern const char tm_schema_drop_text[];
 
-/* The same, one statement each. */
+/* The rows of its graph, out of sql/states.txt: {"states":[[name, kind, meaning], …],
+ * "moves":[[from, to, made_by], …]}. */
+extern const char tm_graph_text[];
+
+/* The same as tm_schema_text, one statement each. */
 typedef struct TmSchemaPart {
   const char *type; /* "table", "index", "trigger", "view"; "insert" for a row */
   const char *name; /* of the object; of the table for a row */

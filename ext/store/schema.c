@@ -208,17 +208,18 @@ void tm_schema_blame(TmRun *run) {
                    error->message);
 }
 
-bool tm_schema_has_graph(TmRun *run, sqlite3_int64 *states, sqlite3_int64 *moves) {
+void tm_schema_graph(TmRun *run, TmGraph *graph) {
   TmStmt s;
+  *graph = (TmGraph){0};
   tm_stmt_open(run, TM_Q_SCHEMA_GRAPH, &s);
-  bool is_whole = false;
-  *states = *moves = 0;
+  tm_stmt_bind_text(&s, TM_P_SCHEMA_GRAPH_GRAPH, tm_text_of(tm_graph_text));
   if (tm_stmt_row(&s)) {
-    *states = tm_stmt_int(&s, TM_C_SCHEMA_GRAPH_STATES);
-    *moves = tm_stmt_int(&s, TM_C_SCHEMA_GRAPH_MOVES);
-    is_whole = *states == TM_GRAPH_STATES && *moves == TM_GRAPH_MOVES &&
-               tm_stmt_int(&s, TM_C_SCHEMA_GRAPH_SETTINGS) == 1;
+    graph->states = tm_stmt_int(&s, TM_C_SCHEMA_GRAPH_STATES);
+    graph->moves = tm_stmt_int(&s, TM_C_SCHEMA_GRAPH_MOVES);
+    graph->is_there = tm_stmt_int(&s, TM_C_SCHEMA_GRAPH_MISSING) == 0 &&
+                      tm_stmt_int(&s, TM_C_SCHEMA_GRAPH_SETTINGS) == 1;
+    TmText wrong = tm_stmt_text(&s, TM_C_SCHEMA_GRAPH_WRONG);
+    if (wrong.z) sqlite3_snprintf(sizeof graph->wrong, graph->wrong, "%s", wrong.z);
   }
   tm_stmt_close(&s);
-  return is_whole;
 }

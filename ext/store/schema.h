@@ -36,12 +36,19 @@ bool tm_schema_is_part(const struct TmSchemaPart *part, const char *type, TmText
  * application's own (its constraints, unique indexes, foreign keys) passes on as it is. */
 void tm_schema_blame(TmRun *run);
 
-/* How many states and moves the library has, and whether the database has as many; *states and
- * *moves are the database's. */
+/* How many states and moves the library has. */
 #define TM_GRAPH_STATES                                 (0 TM_STATES(TM_GRAPH_COUNT_STATE))
 #define TM_GRAPH_MOVES                                  (0 TM_MOVES(TM_GRAPH_COUNT_MOVE))
 #define TM_GRAPH_COUNT_STATE(name, text, kind, meaning) +1
 #define TM_GRAPH_COUNT_MOVE(from, to)                   +1
-bool tm_schema_has_graph(TmRun *run, sqlite3_int64 *states, sqlite3_int64 *moves);
+
+/* What the database has of them. */
+typedef struct TmGraph {
+  sqlite3_int64 states, moves;
+  bool is_there;   /* every row of the library, and the one of tm_setting */
+  char wrong[128]; /* the first row that one of the two has and the other not, "" for none */
+} TmGraph;
+
+void tm_schema_graph(TmRun *run, TmGraph *graph);
 
 #endif

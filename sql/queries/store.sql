@@ -77,12 +77,34 @@ JOIN pragma_module_list AS m ON lower(s.name) = lower(m.name)
 WHERE m.name GLOB 'tm_*'
 LIMIT 1;
 
+-- The rows beside those of states.txt: how many of these are missing, and the first that is another.
 -- name: schema_graph
--- columns: (states) (moves) (settings)
+-- columns: (states) (moves) (settings) (missing) (wrong)
+WITH
+  here (name, words) AS (
+    SELECT 'state ' || name, kind || ' ' || meaning FROM main.tm_state
+    UNION ALL
+    SELECT 'move ' || from_state || ' to ' || to_state, made_by FROM main.tm_transition
+  ),
+  ours (name, words) AS (
+    SELECT 'state ' || (value ->> 0), (value ->> 1) || ' ' || (value ->> 2) FROM json_each(:graph, '$.states')
+    UNION ALL
+    SELECT 'move ' || (value ->> 0) || ' to ' || (value ->> 1), value ->> 2 FROM json_each(:graph, '$.moves')
+  )
 SELECT
   (SELECT count(*) FROM main.tm_state),
   (SELECT count(*) FROM main.tm_transition),
-  (SELECT count(*) FROM main.tm_setting);
+  (SELECT count(*) FROM main.tm_setting),
+  (SELECT count(*) FROM ours WHERE name NOT IN (SELECT name FROM here)),
+  (
+    SELECT name
+    FROM (
+      SELECT name FROM (SELECT * FROM here EXCEPT SELECT * FROM ours)
+      UNION ALL
+      SELECT name FROM (SELECT * FROM ours EXCEPT SELECT * FROM here)
+    )
+    LIMIT 1
+  );
 
 -- name: migration_record
 INSERT INTO main.tm_migration (version, name, checksum, applied_ms)
