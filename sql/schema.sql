@@ -1583,10 +1583,10 @@ BEGIN
       CASE
         WHEN NEW."unique" IS NOT NULL THEN substr(
           iif(made.text IS NULL, '', ' key=' || quote(made.text))
-          || iif(made.fields LIKE '%"queue"%', ' queue=' || quote(NEW.queue), '')
-          || iif(made.fields LIKE '%"kind"%', ' kind=' || quote(NEW.kind), '')
+          || iif(instr(made.fields, '"queue"'), ' queue=' || quote(NEW.queue), '')
+          || iif(instr(made.fields, '"kind"'), ' kind=' || quote(NEW.kind), '')
           || iif(
-            made.fields LIKE '%"payload"%',
+            instr(made.fields, '"payload"'),
             ' payload=' || CASE
               WHEN typeof(NEW.payload) = 'text' AND instr(NEW.payload, char(0)) THEN 'T' || quote(CAST(NEW.payload AS BLOB))
               WHEN typeof(NEW.payload) = 'real' AND NEW.payload = CAST(NEW.payload AS INTEGER) THEN quote(CAST(NEW.payload AS INTEGER))
@@ -1594,7 +1594,7 @@ BEGIN
             END,
             ''
           )
-          || iif(made.fields LIKE '%"partition"%', ' partition=' || quote(NEW.partition), '')
+          || iif(instr(made.fields, '"partition"'), ' partition=' || quote(NEW.partition), '')
           || iif(span.period_ms IS NULL, '', ' window=' || (clock.now_ms / span.period_ms) || ' of ' || span.period_ms || 'ms'),
           2
         )
