@@ -2325,6 +2325,19 @@ BEGIN
     t.reason
   FROM tm_task AS t
   WHERE t.id = NEW.id AND NOT NEW.is_counted AND (SELECT history FROM tm_queue WHERE name = t.queue);
+  SELECT RAISE(ABORT, 'tm_task: a trigger moved or deleted the task before its move was noted, let it do so in a statement of its own [write_dropped]')
+  WHERE changes() = 1
+    AND NOT EXISTS (
+      SELECT 1
+      FROM tm_task AS t
+      JOIN tm_event AS e ON e.id = last_insert_rowid()
+      LEFT JOIN tm_event AS p ON p.id = e.previous_id
+      WHERE t.id = NEW.id
+        AND t.state = NEW.to_state
+        AND e.task_id = t.id
+        AND e.move = t.moves
+        AND coalesce(p.move, -1) < e.move
+    );
   UPDATE tm_task
   SET event_id = last_insert_rowid()
   WHERE id = NEW.id
@@ -2340,6 +2353,8 @@ BEGIN
   FROM tm_task AS t
   JOIN tm_queue AS q ON q.name = t.queue
   WHERE t.id = NEW.id AND NOT NEW.is_counted AND (t.flow <> 0 OR q.is_limited);
+  SELECT RAISE(ABORT, 'tm_task: a trigger moved or deleted the task before its move was noted, let it do so in a statement of its own [write_dropped]')
+  WHERE NOT NEW.is_counted AND (SELECT state FROM tm_task WHERE id = NEW.id) <> NEW.to_state;
 END;
 
 CREATE TRIGGER main.tm_task_finish_changes_its_note

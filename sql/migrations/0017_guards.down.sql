@@ -295,3 +295,66 @@ BEGIN
     AND holder_id IS NOT NULL
     AND id = (SELECT max(id) FROM tm_inbox_draft);
 END;
+
+DROP TRIGGER main.tm_task_by_hand_keeps_history;
+CREATE TRIGGER main.tm_task_by_hand_keeps_history
+INSTEAD OF INSERT ON tm_task_by_hand
+BEGIN
+  SELECT RAISE(ABORT, 'tm_task: tm_transition has no move from the old state to the new one [wrong_state]')
+  WHERE NOT EXISTS (
+    SELECT 1 FROM tm_transition WHERE from_state = NEW.from_state AND to_state = NEW.to_state
+  );
+  SELECT RAISE(ABORT, 'tm_task: moves counts the rows of history, leave it to the trigger [bad_argument]')
+  WHERE NEW.is_counted
+    AND (SELECT q.history FROM tm_task AS t JOIN tm_queue AS q ON q.name = t.queue WHERE t.id = NEW.id);
+  UPDATE tm_task
+  SET
+    moves = moves + 1,
+    moved_ms = coalesce(
+      (SELECT clock_ms FROM tm_setting WHERE id = 1),
+      CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)
+    ),
+    started_ms = CASE
+      WHEN NEW.to_state = 'running' THEN coalesce(
+        (SELECT clock_ms FROM tm_setting WHERE id = 1),
+        CAST(round((julianday('now') - 2440587.5) * 86400000.0) AS INTEGER)
+      )
+      ELSE started_ms
+    END,
+    lease_until_ms = CASE WHEN state IN ('running', 'cancelling') THEN lease_until_ms END,
+    held_from = CASE WHEN state = 'held' THEN NEW.from_state END,
+    reason = 'by hand'
+  WHERE id = NEW.id AND NOT NEW.is_counted;
+  INSERT INTO tm_event (id, task_id, previous_id, move, from_state, to_state, at_ms, attempt, actor, reason)
+  SELECT
+    max(
+      coalesce((SELECT max(id) FROM tm_event), 0),
+      (SELECT last_deleted_event_id FROM tm_setting WHERE id = 1)
+    ) + 1,
+    t.id,
+    coalesce(t.event_id, 0),
+    t.moves,
+    NEW.from_state,
+    NEW.to_state,
+    t.moved_ms,
+    t.attempt,
+    NULL,
+    t.reason
+  FROM tm_task AS t
+  WHERE t.id = NEW.id AND NOT NEW.is_counted AND (SELECT history FROM tm_queue WHERE name = t.queue);
+  UPDATE tm_task
+  SET event_id = last_insert_rowid()
+  WHERE id = NEW.id
+    AND EXISTS (SELECT 1 FROM tm_event WHERE id = last_insert_rowid() AND task_id = NEW.id AND move = tm_task.moves)
+    AND NOT NEW.is_counted
+    AND (SELECT history FROM tm_queue WHERE name = tm_task.queue);
+  SELECT RAISE(ABORT, 'tm_event: the move was not noted, look for a trigger that raises IGNORE or an authorizer that answers it [write_dropped]')
+  WHERE changes() <> 1
+    AND NOT NEW.is_counted
+    AND (SELECT q.history FROM tm_task AS t JOIN tm_queue AS q ON q.name = t.queue WHERE t.id = NEW.id);
+  INSERT INTO tm_task_moved (id, flow, from_state, to_state)
+  SELECT t.id, t.flow | iif(q.is_limited, 256, 0), NEW.from_state, NEW.to_state
+  FROM tm_task AS t
+  JOIN tm_queue AS q ON q.name = t.queue
+  WHERE t.id = NEW.id AND NOT NEW.is_counted AND (t.flow <> 0 OR q.is_limited);
+END;
