@@ -4,6 +4,7 @@
  * Why:     a verb on a strange schema must say what to do, not "no such table". */
 #include "store/schema.h"
 
+#include "store/column.h"
 #include "store/migrate.h"
 
 #include <string.h>
@@ -58,19 +59,6 @@ void tm_schema_refuse(TmRun *run) {
 
 /* ---- its objects ------------------------------------------------------ */
 
-/* ALTER TABLE ADD COLUMN writes `, column` into the text, before the constraints. */
-static bool schema_has_more_columns(TmText ours, TmText sql) {
-  int same = 0;
-  if (sql.n <= ours.n) return false;
-  while (same < ours.n && ours.z[same] == sql.z[same]) same++;
-  if (memcmp(ours.z + same, sql.z + sql.n - (ours.n - same), (size_t)(ours.n - same)) != 0) {
-    return false;
-  }
-  TmText more = {sql.z + same, sql.n - ours.n};
-  while (more.n > 0 && strchr(" \n", more.z[more.n - 1])) more.n--;
-  return more.n > 0 && (more.z[0] == ',' || more.z[more.n - 1] == ',');
-}
-
 /* SQLite keeps the text without the name of the database, and without the semicolon. */
 bool tm_schema_is_part(const TmSchemaPart *part, const char *type, TmText sql) {
   const char *name = strstr(part->sql, "main.");
@@ -82,7 +70,7 @@ bool tm_schema_is_part(const TmSchemaPart *part, const char *type, TmText sql) {
   sql.z += before;
   sql.n -= before;
   if (ours.n == sql.n && memcmp(ours.z, sql.z, (size_t)sql.n) == 0) return true;
-  return strcmp(type, "table") == 0 && schema_has_more_columns(ours, sql);
+  return strcmp(type, "table") == 0 && tm_column_are_added(ours, sql);
 }
 
 static bool schema_is_object(const TmSchemaPart *part) {
