@@ -37,7 +37,10 @@
   X(TOO_DEEP, "too_deep", "calls nested through triggers too deeply")                              \
   X(NOT_UNIQUE, "not_unique", "a task with this unique key exists")                                \
   X(CYCLE, "cycle", "the dependency would close a cycle")                                          \
-  X(WRITE_DROPPED, "write_dropped", "a trigger or an authorizer made a write vanish")              \
+  X(WRITE_DROPPED, "write_dropped",                                                                \
+    "a trigger or an authorizer made a write vanish, or a trigger changed a task in the middle "   \
+    "of a "                                                                                        \
+    "call that was moving it")                                                                     \
   X(RULE_BROKEN, "rule_broken",                                                                    \
     "a rule of our tables refuses what the call has to write: there is a row that somebody wrote " \
     "around the rules")

@@ -146,6 +146,7 @@ static void claim_bind_spare(TmStmt *s, const TmClaim *claim, const TmTask *task
 /* Hand over the row that was chosen, close it, and make it so. */
 static void claim_take(TmRun *run, const TmClaim *claim, const TmQueueRow *queue, TmStmt *row) {
   TmTask task = {.state = TM_AVAILABLE, .has_history = queue->has_history};
+  task.changes = sqlite3_total_changes64(run->context->db);
   task.id = tm_stmt_int(row, TM_C_CLAIM_PROBE_ID);
   task.flow = (unsigned)tm_stmt_int(row, TM_C_CLAIM_PROBE_FLOW);
   if (queue->is_limited) task.flow |= TM_FLOW_LIMITED;
@@ -166,7 +167,7 @@ static void claim_take(TmRun *run, const TmClaim *claim, const TmQueueRow *queue
   tm_stmt_bind_int(&s, TM_P_CLAIM_TAKE_ATTEMPT, task.attempt);
   tm_stmt_bind_int(&s, TM_P_CLAIM_TAKE_TOKEN, task.token);
   tm_stmt_bind_int(&s, TM_P_CLAIM_TAKE_LEASE_UNTIL_MS, task.lease_until_ms);
-  tm_stmt_bind_int(&s, TM_P_CLAIM_TAKE_MOVES, tm_task_next_move(&task));
+  tm_stmt_bind_int(&s, TM_P_CLAIM_TAKE_MOVES, task.moves);
   tm_stmt_bind_int(&s, TM_P_CLAIM_TAKE_NOW_MS, run->now_ms);
   if (task.event_id) tm_stmt_bind_int(&s, TM_P_CLAIM_TAKE_EVENT_ID, task.event_id);
   tm_stmt_bind_text(&s, TM_P_CLAIM_TAKE_WORKER, claim->worker);

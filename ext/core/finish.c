@@ -34,7 +34,7 @@ void tm_finish_complete(TmRun *run, sqlite3_int64 id, sqlite3_int64 token, const
   TmStmt s;
   tm_stmt_open(run, TM_Q_FINISH_COMPLETE, &s);
   tm_stmt_bind_int(&s, TM_P_FINISH_COMPLETE_ID, id);
-  tm_stmt_bind_int(&s, TM_P_FINISH_COMPLETE_MOVES, tm_task_next_move(&task));
+  tm_stmt_bind_int(&s, TM_P_FINISH_COMPLETE_MOVES, task.moves);
   tm_stmt_bind_int(&s, TM_P_FINISH_COMPLETE_NOW_MS, run->now_ms);
   if (task.event_id) tm_stmt_bind_int(&s, TM_P_FINISH_COMPLETE_EVENT_ID, task.event_id);
   tm_stmt_bind_value(&s, TM_P_FINISH_COMPLETE_RESULT, result);
@@ -51,13 +51,14 @@ void tm_finish_complete(TmRun *run, sqlite3_int64 id, sqlite3_int64 token, const
   tm_task_write_move(&s, &task, TM_COMPLETED);
 }
 
-static void finish_keep_error(TmRun *run, const TmTask *task, TmText error) {
+static void finish_keep_error(TmRun *run, TmTask *task, TmText error) {
   TmStmt s;
   tm_stmt_open(run, TM_Q_FINISH_KEEP_ERROR, &s);
   tm_stmt_bind_int(&s, TM_P_FINISH_KEEP_ERROR_ID, task->id);
   tm_stmt_bind_int(&s, TM_P_FINISH_KEEP_ERROR_NOW_MS, run->now_ms);
   tm_stmt_bind_text(&s, TM_P_FINISH_KEEP_ERROR_ERROR, error);
   tm_stmt_write(&s, "tm_attempt");
+  task->changes++;
 }
 
 /* When a failed task runs again: by the backoff where `delay_ms` is below 0. */
@@ -154,6 +155,7 @@ TmState tm_finish_heartbeat(TmRun *run, sqlite3_int64 id, sqlite3_int64 token,
   TmStmt s;
   tm_stmt_open(run, TM_Q_FINISH_HEARTBEAT, &s);
   tm_stmt_bind_int(&s, TM_P_FINISH_HEARTBEAT_ID, id);
+  tm_stmt_bind_int(&s, TM_P_FINISH_HEARTBEAT_MOVES, task.moves);
   tm_stmt_bind_int(&s, TM_P_FINISH_HEARTBEAT_LEASE_UNTIL_MS, task.lease_until_ms);
   tm_stmt_bind_int(&s, TM_P_FINISH_HEARTBEAT_SETS_PROGRESS, beat->sets_progress);
   if (beat->has_progress) tm_stmt_bind_real(&s, TM_P_FINISH_HEARTBEAT_PROGRESS, beat->progress);

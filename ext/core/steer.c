@@ -156,6 +156,7 @@ static bool steer_is_needed(TmRun *run, const TmTask *task, TmIfNeeded if_needed
 
 static bool steer_delete(TmRun *run, TmTask *task, const TmSteer *steer) {
   if (tm_run_failed(run) || steer_is_needed(run, task, steer->if_needed)) return false;
+  tm_task_need_still(run, task);
   Leftover before = steer_leftover(run, task);
   if (!before.is_there) tm_run_unreadable(run, "tm_task, tm_event or tm_attempt");
   if (task->flow & TM_FLOW_UNIQUE) tm_unique_need_reads(run, task->id);
@@ -165,6 +166,7 @@ static bool steer_delete(TmRun *run, TmTask *task, const TmSteer *steer) {
   TmStmt s;
   tm_stmt_open(run, TM_Q_TASK_DELETE, &s);
   tm_stmt_bind_int(&s, TM_P_TASK_DELETE_ID, task->id);
+  tm_stmt_bind_int(&s, TM_P_TASK_DELETE_MOVES, task->moves);
   tm_stmt_exec(&s);
   Leftover after = steer_leftover(run, task);
   if (after.has_task) tm_run_dropped(run, "tm_task");

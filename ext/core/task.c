@@ -22,12 +22,13 @@ static void task_fill(TmTask *task, const TmStmt *s, const TmQueueRow *queue) {
   task->flow = (unsigned)tm_stmt_int(s, TM_C_TASK_LOAD_FLOW);
   if (queue->is_limited) task->flow |= TM_FLOW_LIMITED;
   task->has_history = queue->has_history;
+  task->changes = sqlite3_total_changes64(s->run->context->db);
   task->event_id = tm_stmt_int(s, TM_C_TASK_LOAD_EVENT_ID);
   task->moves = tm_stmt_int(s, TM_C_TASK_LOAD_MOVES);
   task->token = tm_stmt_int(s, TM_C_TASK_LOAD_TOKEN);
   task->attempt = tm_stmt_int(s, TM_C_TASK_LOAD_ATTEMPT);
   task->max_attempts = tm_stmt_int(s, TM_C_TASK_LOAD_MAX_ATTEMPTS);
-  task->run_at_ms = tm_stmt_int(s, TM_C_TASK_LOAD_RUN_AT_MS);
+  task->run_at_ms = task->was_run_at_ms = tm_stmt_int(s, TM_C_TASK_LOAD_RUN_AT_MS);
   task->lease_until_ms = tm_stmt_int(s, TM_C_TASK_LOAD_LEASE_UNTIL_MS);
   task->has_spare = !tm_stmt_is_null(s, TM_C_TASK_LOAD_SPARE_BYTES);
   TmText worker = tm_stmt_text(s, TM_C_TASK_LOAD_WORKER);
@@ -122,9 +123,70 @@ void tm_task_need_state(TmRun *run, const TmTask *task, TmStateSet takes) {
   sqlite3_free(list);
 }
 
+/* ---- what others do to it meanwhile ------------------------------------ */
+
+void tm_task_overtaken(TmRun *run, sqlite3_int64 id) {
+  if (tm_run_failed(run)) return;
+  tm_error_set(&run->error, TM_WRITE_DROPPED,
+               "a trigger changed task %lld in the middle of the call, which was moving it: let it "
+               "act AFTER UPDATE OF state ON tm_task, or on another task",
+               id);
+}
+
+void tm_task_need_still(TmRun *run, const TmTask *task) {
+  for (const TmTask *other = run->context->moving; other; other = other->outer) {
+    if (other->id == task->id && other->moves == task->moves) tm_task_overtaken(run, task->id);
+  }
+}
+
+static void task_begin_move(TmRun *run, TmTask *task) {
+  tm_task_need_still(run, task);
+  task->outer = run->context->moving;
+  run->context->moving = task;
+}
+
+/* A write that found no row as it was read, or none at all. */
+static void task_explain(TmRun *run, const TmTask *task) {
+  if (run->error.symbol != TM_WRITE_DROPPED) return;
+  TmError plain = run->error;
+  tm_error_init(&run->error, plain.subject);
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_TASK_WRITTEN, &s);
+  tm_stmt_bind_int(&s, TM_P_TASK_WRITTEN_ID, task->id);
+  bool is_same = tm_stmt_row(&s) && tm_stmt_int(&s, TM_C_TASK_WRITTEN_MOVES) == task->moves &&
+                 tm_stmt_int(&s, TM_C_TASK_WRITTEN_RUN_AT_MS) == task->was_run_at_ms;
+  tm_stmt_close(&s);
+  if (!is_same) tm_task_overtaken(run, task->id);
+  if (tm_run_failed(run)) {
+    tm_error_clear(&plain);
+  } else {
+    run->error = plain;
+  }
+}
+
+/* More was written than the move: by triggers of ours, by which a task may have got a place among
+ * others, or by somebody's. A move that a BEFORE trigger made is under this one, and has its row in
+ * the history behind that of this one. */
+static void task_look_again(TmRun *run, TmTask *task) {
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_TASK_MEANWHILE, &s);
+  if (task->event_id) tm_stmt_bind_int(&s, TM_P_TASK_MEANWHILE_EVENT_ID, task->event_id);
+  tm_stmt_bind_int(&s, TM_P_TASK_MEANWHILE_MOVES, tm_task_next_move(task));
+  tm_stmt_bind_int(&s, TM_P_TASK_MEANWHILE_ID, task->id);
+  if (tm_stmt_row(&s)) {
+    unsigned flow = (unsigned)tm_stmt_int(&s, TM_C_TASK_MEANWHILE_FLOW);
+    task->flow = flow | (task->flow & TM_FLOW_LIMITED);
+    if (tm_stmt_int(&s, TM_C_TASK_MEANWHILE_IS_OVERTAKEN)) tm_task_overtaken(run, task->id);
+  }
+  tm_stmt_close(&s);
+}
+
+/* ---- its move ----------------------------------------------------------- */
+
 void tm_task_keep_history(TmRun *run, TmTask *task, TmState to, TmText actor, TmText reason) {
   sqlite3_int64 previous_id = task->event_id;
   task->event_id = 0;
+  task_begin_move(run, task);
   if (!task->has_history || tm_run_failed(run)) return;
   TmStmt s;
   tm_stmt_open(run, TM_Q_TASK_EVENT, &s);
@@ -139,6 +201,7 @@ void tm_task_keep_history(TmRun *run, TmTask *task, TmState to, TmText actor, Tm
   if (actor.z) tm_stmt_bind_text(&s, TM_P_TASK_EVENT_ACTOR, actor);
   if (reason.z) tm_stmt_bind_text(&s, TM_P_TASK_EVENT_REASON, reason);
   tm_stmt_write(&s, "tm_event");
+  task->changes++;
   /* Its one foreign key is the graph. */
   if (run->error.rc == SQLITE_CONSTRAINT_FOREIGNKEY) {
     tm_error_explain(&run->error, TM_RULE_BROKEN,
@@ -172,6 +235,9 @@ void tm_task_write_move(TmStmt *stmt, TmTask *task, TmState to) {
   TmRun *run = stmt->run;
   TmState from = task->state;
   TmProof proof = tm_stmt_write(stmt, "tm_task");
+  run->context->moving = task->outer;
+  task_explain(run, task);
+  if (sqlite3_total_changes64(run->context->db) != task->changes + 1) task_look_again(run, task);
   task->state = to;
   task_prove_move(run, task, to, &proof);
   if (task->flow) tm_flow_moved(run, task->id, task->flow, from, to);
@@ -179,7 +245,9 @@ void tm_task_write_move(TmStmt *stmt, TmTask *task, TmState to) {
 
 void tm_task_write_times(TmStmt *stmt, const TmTask *task) {
   TmRun *run = stmt->run;
+  tm_task_need_still(run, task);
   TmProof proof = tm_stmt_write(stmt, "tm_task");
+  task_explain(run, task);
   if (proof.is_proven || tm_run_failed(run)) return;
   TmStmt s;
   tm_stmt_open(run, TM_Q_TASK_WRITTEN, &s);
@@ -218,6 +286,7 @@ void tm_task_move(TmRun *run, TmTask *task, TmState to, TmActor actor, TmText re
   if (tm_run_failed(run)) return;
   bool keeps_worker = actor == TM_BY_WORKER || tm_state_is_leased(to);
   TmText worker = keeps_worker ? tm_task_worker(task) : TM_NO_TEXT;
+  TmState was_held_from = task->held_from;
   task->held_from = to == TM_HELD ? task->state : TM_STATE_COUNT;
   tm_task_keep_history(run, task, to, to == TM_CANCELLING ? TM_NO_TEXT : worker, reason);
 
@@ -229,7 +298,11 @@ void tm_task_move(TmRun *run, TmTask *task, TmState to, TmActor actor, TmText re
   tm_stmt_bind_text(&s, TM_P_TASK_MOVE_STATE, tm_text_of(tm_state_name(to)));
   tm_stmt_bind_int(&s, TM_P_TASK_MOVE_RUN_AT_MS, task->run_at_ms);
   tm_stmt_bind_int(&s, TM_P_TASK_MOVE_ATTEMPT, task->attempt);
-  tm_stmt_bind_int(&s, TM_P_TASK_MOVE_MOVES, tm_task_next_move(task));
+  tm_stmt_bind_int(&s, TM_P_TASK_MOVE_MOVES, task->moves);
+  tm_stmt_bind_int(&s, TM_P_TASK_MOVE_WAS_RUN_AT_MS, task->was_run_at_ms);
+  if (was_held_from != TM_STATE_COUNT) {
+    tm_stmt_bind_text(&s, TM_P_TASK_MOVE_WAS_HELD_FROM, tm_text_of(tm_state_name(was_held_from)));
+  }
   tm_stmt_bind_int(&s, TM_P_TASK_MOVE_NOW_MS, run->now_ms);
   if (task->event_id) tm_stmt_bind_int(&s, TM_P_TASK_MOVE_EVENT_ID, task->event_id);
   if (tm_state_is_leased(to)) {
@@ -256,6 +329,7 @@ void tm_task_set_run_at(TmRun *run, TmTask *task) {
   TmStmt s;
   tm_stmt_open(run, TM_Q_TASK_SET_RUN_AT, &s);
   tm_stmt_bind_int(&s, TM_P_TASK_SET_RUN_AT_ID, task->id);
+  tm_stmt_bind_int(&s, TM_P_TASK_SET_RUN_AT_MOVES, task->moves);
   tm_stmt_bind_int(&s, TM_P_TASK_SET_RUN_AT_RUN_AT_MS, task->run_at_ms);
   tm_task_write_times(&s, task);
 }

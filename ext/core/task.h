@@ -22,8 +22,11 @@ typedef struct TmTask {
   sqlite3_int64 run_at_ms;
   sqlite3_int64 lease_until_ms; /* 0: none */
   sqlite3_int64 lease_ms;       /* the task's own, or its queue's */
-  bool has_spare;               /* a large payload, see core/spare.h */
-  int worker_bytes;             /* 0: none */
+  sqlite3_int64 was_run_at_ms;  /* as it was read, for tm_task_move() */
+  sqlite3_int64 changes; /* of the connection when it was read, and those of its move since */
+  struct TmTask *outer;  /* see TmContext.moving */
+  bool has_spare;        /* a large payload, see core/spare.h */
+  int worker_bytes;      /* 0: none */
   char worker[TM_NAME_MAX_BYTES];
   int backoff_kind; /* first letter of the name: f, l or e */
   sqlite3_int64 backoff_base_ms;
@@ -60,16 +63,32 @@ void tm_task_move(TmRun *run, TmTask *task, TmState to, TmActor actor, TmText re
 
 /* A move is two writes in the atomic scope: first its row of history, then the UPDATE. An
  * authorizer or a trigger can make a write vanish without an error, so each is counted, and the
- * row is looked at afterwards, that it reads as it should. */
+ * row is looked at afterwards, that it reads as it should.
+ *
+ * A trigger of the application's may run in each of these writes, and calls or moves what it
+ * likes. What it does to the task after the UPDATE comes after the move. What it did to the task
+ * before would be lost under the UPDATE, and is refused:
+ *
+ *   read | tm_attempt, tm_flow ... | tm_event       BEFORE | UPDATE | AFTER
+ *        \_ the UPDATE finds other values            a row of |          fine
+ *           than were read: its WHERE                 history |
+ *                                  \__ a verb finds the task __/
+ *                                      in TmContext.moving
+ */
 
 /* Write the row of history, where the queue keeps one; task->event_id is its id, and 0 says
  * that the UPDATE leaves event_id as it is. */
 void tm_task_keep_history(TmRun *run, TmTask *task, TmState to, TmText actor, TmText reason);
 /* Run the UPDATE of a move; task->state is `to` afterwards. */
 void tm_task_write_move(TmStmt *stmt, TmTask *task, TmState to);
-/* The UPDATE of no move, but of run_at_ms or lease_until_ms, to what the task says. */
+/* The UPDATE of no move, but of run_at_ms or lease_until_ms, to what the task says; it binds
+ * task->moves, as the others do. */
 void tm_task_write_times(TmStmt *stmt, const TmTask *task);
 TmText tm_task_worker(const TmTask *task);
+/* [write_dropped] where a call around this one is just moving the task. */
+void tm_task_need_still(TmRun *run, const TmTask *task);
+/* [write_dropped]: a trigger changed the task in the middle of the call. */
+void tm_task_overtaken(TmRun *run, sqlite3_int64 id);
 bool tm_task_is_moved(TmState state, sqlite3_int64 moves, TmState to, sqlite3_int64 moves_before);
 
 /* Now and so much later; [out_of_range] beyond the year 9999, naming `what` is too long. */

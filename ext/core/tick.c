@@ -36,6 +36,16 @@ static void tick_read(TmRun *run, TmText queue, TmQuery query, sqlite3_int64 unt
   tm_stmt_close(&s);
 }
 
+/* A task as it is by now, which is why it is asked again: a trigger of somebody's on one before it
+ * in the block may have moved it or taken it away. */
+static bool tick_find(TmRun *run, sqlite3_int64 id, TmStateSet states, TmTask *task) {
+  return tm_task_find(run, id, task) && (states & TM_STATE_BIT(task->state)) != 0;
+}
+
+#define TICK_WAITING                                                                               \
+  (TM_STATE_BIT(TM_SCHEDULED) | TM_STATE_BIT(TM_RETRYABLE) | TM_STATE_BIT(TM_WAITING))
+#define TICK_LEASED (TM_STATE_BIT(TM_RUNNING) | TM_STATE_BIT(TM_CANCELLING))
+
 sqlite3_int64 tm_tick_promote(TmRun *run, TmText queue, sqlite3_int64 limit, TmTick *counts) {
   sqlite3_int64 done = 0;
   TickBlock block;
@@ -43,12 +53,13 @@ sqlite3_int64 tm_tick_promote(TmRun *run, TmText queue, sqlite3_int64 limit, TmT
     tick_read(run, queue, TM_Q_TICK_DUE, run->now_ms, limit - done, &block);
     for (int i = 0; i < block.count && !tm_run_failed(run); i++) {
       TmTask task;
-      tm_task_load(run, block.ids[i], &task);
+      done++;
+      if (!tick_find(run, block.ids[i], TICK_WAITING, &task)) continue;
+      if (task.run_at_ms > run->now_ms) continue;
       tm_task_move(run, &task, TM_AVAILABLE, TM_BY_OTHERS, TM_NO_TEXT, TM_NO_TEXT);
+      counts->promoted++;
     }
-    done += block.count;
   } while (block.count > 0 && done < limit && !tm_run_failed(run));
-  counts->promoted += done;
   return done;
 }
 
@@ -78,10 +89,11 @@ sqlite3_int64 tm_tick_rescue(TmRun *run, TmText queue, sqlite3_int64 limit, TmTi
     tick_read(run, queue, TM_Q_TICK_LAPSED, run->now_ms, limit - done, &block);
     for (int i = 0; i < block.count && !tm_run_failed(run); i++) {
       TmTask task;
-      tm_task_load(run, block.ids[i], &task);
-      if (!tm_run_failed(run)) tm_tick_take_back(run, &task, "lease lapsed", counts);
+      done++;
+      if (!tick_find(run, block.ids[i], TICK_LEASED, &task)) continue;
+      if (task.lease_until_ms > run->now_ms) continue;
+      tm_tick_take_back(run, &task, "lease lapsed", counts);
     }
-    done += block.count;
   } while (block.count > 0 && done < limit && !tm_run_failed(run));
   return done;
 }
@@ -131,8 +143,9 @@ static void tick_reconcile_queue(TmRun *run, TmText queue, TmText worker, TmTick
     tm_stmt_close(&s);
     for (int i = 0; i < block.count && !tm_run_failed(run); i++) {
       TmTask task;
-      tm_task_load(run, block.ids[i], &task);
-      if (!tm_run_failed(run)) tm_tick_take_back(run, &task, "reconciled", counts);
+      if (!tick_find(run, block.ids[i], TICK_LEASED, &task)) continue;
+      if (worker.z && !tm_text_is_same(tm_task_worker(&task), worker)) continue;
+      tm_tick_take_back(run, &task, "reconciled", counts);
     }
   } while (block.count > 0 && !tm_run_failed(run));
 }

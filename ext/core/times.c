@@ -68,7 +68,7 @@ static void times_stop(TmRun *run, TmTask *task, const char *stopping) {
 
 bool tm_times_end(TmRun *run, sqlite3_int64 id) {
   TmTask task;
-  tm_task_load(run, id, &task);
+  if (!tm_task_find(run, id, &task)) return false;
   Times times = times_read(run, id);
   if (tm_run_failed(run) || !times.is_over) return false;
   if (task.state == TM_RUNNING) {

@@ -133,6 +133,8 @@ static void unique_replace(TmRun *run, TmTask *held, const TmEnqueue *task, cons
   unique_open_columns(run, &columns_written, held->id, task, birth, &s);
   held->has_spare = task->payload.n + task->metadata.n >= TM_SPARE_FROM_BYTES;
   if (held->has_spare) tm_stmt_bind_zeros(&s, TM_P_UNIQUE_REPLACE_SPARE, TM_SPARE_BYTES);
+  tm_stmt_bind_int(&s, TM_P_UNIQUE_REPLACE_MOVES, held->moves);
+  tm_task_need_still(run, held);
   TmProof proof = tm_stmt_write(&s, "tm_task");
   if (proof.is_proven || tm_run_failed(run)) return;
   unique_open_columns(run, &columns_read, held->id, task, birth, &s);

@@ -37,6 +37,7 @@ typedef struct TmContext {
   TmSettings settings;
   struct TmQueueCache *queues; /* core/queue.c's, one block; NULL until it is wanted */
   struct TmSettling *settling; /* core/depend.c's, while it is under way; else NULL */
+  struct TmTask *moving;       /* core/task.c's: tasks whose move is being written */
   int depth;                   /* verbs under way, one inside the other */
   int tables, functions;       /* registered so far; a load that failed goes on from there */
   bool is_loaded;              /* all of them are */

@@ -144,7 +144,7 @@ SET
   attempt = :attempt,
   token = :token,
   lease_until_ms = :lease_until_ms,
-  moves = :moves,
+  moves = :moves + 1,
   moved_ms = :now_ms,
   started_ms = :now_ms,
   event_id = coalesce(:event_id, event_id),
@@ -153,4 +153,4 @@ SET
   reason = NULL,
   note = NULL,
   spare = :spare
-WHERE id = :id;
+WHERE id = :id AND moves = :moves;

@@ -5,13 +5,13 @@ UPDATE main.tm_task
 SET
   state = 'completed',
   lease_until_ms = NULL,
-  moves = :moves,
+  moves = :moves + 1,
   moved_ms = :now_ms,
   event_id = coalesce(:event_id, event_id),
   reason = NULL,
   spare = :spare,
   result = :result
-WHERE id = :id;
+WHERE id = :id AND moves = :moves;
 
 -- name: finish_keep_error
 INSERT INTO main.tm_attempt (task_id, token, attempt, worker, started_ms, failed_ms, error)
@@ -26,4 +26,4 @@ SET
   progress = iif(:sets_progress, :progress, progress),
   note = iif(:sets_note, :note, note),
   spare = :spare
-WHERE id = :id;
+WHERE id = :id AND moves = :moves;

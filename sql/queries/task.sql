@@ -49,14 +49,15 @@ VALUES (
 );
 
 -- Every move but the two that are worth a statement of their own, claim_take and
--- finish_complete.
+-- finish_complete. Each holds only where the row is as it was read: a trigger of somebody's may
+-- have changed it since.
 -- name: task_move
 UPDATE main.tm_task
 SET
   state = :state,
   run_at_ms = :run_at_ms,
   attempt = :attempt,
-  moves = :moves,
+  moves = :moves + 1,
   moved_ms = :now_ms,
   event_id = coalesce(:event_id, event_id),
   lease_until_ms = :lease_until_ms,
@@ -65,7 +66,7 @@ SET
   reason = :reason,
   error = coalesce(:error, error),
   spare = :spare
-WHERE id = :id;
+WHERE id = :id AND moves = :moves AND run_at_ms = :was_run_at_ms AND held_from IS :was_held_from;
 
 -- What decides the size of the row of a task with a large payload.
 -- name: task_sizes
@@ -97,11 +98,20 @@ WHERE id = :id;
 -- columns: state moves run_at_ms lease_until_ms
 SELECT state, moves, run_at_ms, lease_until_ms FROM main.tm_task WHERE id = :id;
 
+-- What came meanwhile: a move of the same number behind ours in the history, and its flow by now.
+-- name: task_meanwhile
+-- columns: (is_overtaken) flow
+SELECT
+  EXISTS (SELECT 1 FROM main.tm_event WHERE id > :event_id AND task_id = t.id AND move <= :moves),
+  t.flow
+FROM main.tm_task AS t
+WHERE t.id = :id;
+
 -- name: task_set_run_at
-UPDATE main.tm_task SET run_at_ms = :run_at_ms WHERE id = :id;
+UPDATE main.tm_task SET run_at_ms = :run_at_ms WHERE id = :id AND moves = :moves;
 
 -- name: task_delete
-DELETE FROM main.tm_task WHERE id = :id;
+DELETE FROM main.tm_task WHERE id = :id AND moves = :moves;
 
 -- One row of the history of a task that is deleted, and the one before it.
 -- name: event_before

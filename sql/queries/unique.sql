@@ -84,7 +84,7 @@ SET
   tags = :tags,
   metadata = :metadata,
   spare = :spare
-WHERE id = :id;
+WHERE id = :id AND moves = :moves;
 
 -- That the columns were written.
 -- name: unique_replaced
