@@ -74,6 +74,7 @@ typedef struct Edge {
   sqlite3_int64 unmet; /* how many the task waits for */
   OnFailure on_failure;
   unsigned needed_flow;
+  TmState needed;
 } Edge;
 
 static Edge depend_edge(TmRun *run, sqlite3_int64 task_id, sqlite3_int64 needs_id) {
@@ -90,6 +91,7 @@ static Edge depend_edge(TmRun *run, sqlite3_int64 task_id, sqlite3_int64 needs_i
     edge.unmet = tm_stmt_int(&s, TM_C_DEPEND_EDGE_UNMET);
     edge.on_failure = depend_on_failure(tm_stmt_text(&s, TM_C_DEPEND_EDGE_ON_FAILURE));
     edge.needed_flow = (unsigned)tm_stmt_int(&s, TM_C_DEPEND_EDGE_NEEDED_FLOW);
+    edge.needed = tm_state_of(tm_stmt_text(&s, TM_C_DEPEND_EDGE_NEEDED));
   }
   tm_stmt_close(&s);
   return edge;
@@ -137,7 +139,10 @@ static Edge depend_insert(TmRun *run, sqlite3_int64 task_id, const TmNeed *need,
                     tm_text_of(need->takes_final ? "final" : "completed"));
   tm_stmt_bind_int(&s, TM_P_DEPEND_INSERT_STATUS, status);
   tm_stmt_write(&s, "tm_dependency");
-  return depend_prove(run, &edge, status);
+  edge = depend_prove(run, &edge, status);
+  /* A trigger of somebody's ended the need before there was an edge by which to tell of it. */
+  if (status == EDGE_WAITS && depend_is_final(edge.needed)) tm_task_overtaken(run, need->id);
+  return edge;
 }
 
 /* The state of a task, TM_STATE_COUNT where there is none. */
@@ -417,6 +422,15 @@ void tm_depend_fail_born(TmRun *run, sqlite3_int64 id, sqlite3_int64 needs_id) {
   if (!tm_run_failed(run)) depend_fail(run, &task, edge.on_failure, needs_id, needed);
 }
 
+void tm_depend_settle_born(TmRun *run, sqlite3_int64 id, TmState state) {
+  sqlite3_int64 unmet = depend_unmet(run, id);
+  if (state == TM_BLOCKED && unmet == 0) {
+    tm_depend_ended(run, id);
+  } else if (state != TM_BLOCKED && state != TM_HELD && unmet > 0) {
+    tm_task_overtaken(run, id);
+  }
+}
+
 /* ---- later -------------------------------------------------------------------------- */
 
 static bool depend_closes_cycle(TmRun *run, sqlite3_int64 task_id, sqlite3_int64 needs_id) {
@@ -450,6 +464,7 @@ static void depend_block(TmRun *run, TmTask *task, sqlite3_int64 needs_id, TmSta
   TmStmt s;
   tm_stmt_open(run, TM_Q_DEPEND_HOLD, &s);
   tm_stmt_bind_int(&s, TM_P_DEPEND_HOLD_ID, task->id);
+  tm_stmt_bind_int(&s, TM_P_DEPEND_HOLD_MOVES, task->moves);
   tm_stmt_write(&s, "tm_task");
 }
 

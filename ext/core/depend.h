@@ -34,6 +34,10 @@ sqlite3_int64 tm_depend_born(TmRun *run, const TmFlow *flow, sqlite3_int64 id);
 /* A task whose birth everybody was told of is cancelled or held for that need. */
 void tm_depend_fail_born(TmRun *run, sqlite3_int64 id, sqlite3_int64 needs_id);
 
+/* What a new task needs may have ended, or be under way again, since its state was settled: a
+ * trigger of somebody's ran in each write of the birth. */
+void tm_depend_settle_born(TmRun *run, sqlite3_int64 id, TmState state);
+
 /* ---- later ------------------------------------------------------------- */
 
 /* One more need. [no_such_task], [wrong_state], [cycle]. An edge that is there already stays as it

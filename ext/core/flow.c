@@ -130,5 +130,7 @@ void tm_flow_born(TmRun *run, const TmFlow *flow, sqlite3_int64 id, TmState stat
     tm_depend_fail_born(run, id, failed_id);
   } else if (has_failed_group) {
     tm_depend_ended(run, id);
+  } else if (flow->bits & TM_FLOW_NEEDS) {
+    tm_depend_settle_born(run, id, state);
   }
 }

@@ -261,6 +261,11 @@ static void setup_repaired(void *arg, const char *check, const char *did, const 
 
 void fn_repair(TmCall *call) {
   TmText name = tm_args_has(call, 0) ? tm_args_name(call, 0, "check") : TM_NO_TEXT;
+  if (call->context->depth > 1) {
+    tm_error_set(&call->run.error, TM_TOO_DEEP,
+                 "a trigger runs it inside another call, whose half of the work would be taken for "
+                 "damage, run it on its own");
+  }
   if (tm_run_failed(&call->run)) return;
   sqlite3_str *json = sqlite3_str_new(call->context->db);
   sqlite3_str_appendchar(json, 1, '[');

@@ -14,8 +14,8 @@ UPDATE main.tm_dependency SET status = :status WHERE task_id = :task_id AND need
 
 -- One edge, with what is counted of it: read before and after each write.
 -- name: depend_edge
--- columns: status needs unmet on_failure needed_flow
-SELECT d.status, d.needs, f.unmet, f.on_failure, t.flow
+-- columns: status needs unmet on_failure needed_flow needed
+SELECT d.status, d.needs, f.unmet, f.on_failure, t.flow, t.state
 FROM main.tm_dependency AS d
 LEFT JOIN main.tm_flow AS f ON f.task_id = d.task_id
 LEFT JOIN main.tm_task AS t ON t.id = d.needs_id
@@ -65,7 +65,7 @@ SELECT id FROM waiter WHERE id = :needs_id LIMIT 1;
 INSERT INTO main.tm_flow (task_id) VALUES (:task_id);
 
 -- name: depend_hold
-UPDATE main.tm_task SET held_from = 'blocked' WHERE id = :id;
+UPDATE main.tm_task SET held_from = 'blocked' WHERE id = :id AND moves = :moves;
 
 -- A task that is not finished and waits, or waited, for this one.
 -- name: depend_dependant
