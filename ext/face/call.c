@@ -91,6 +91,20 @@ static void call_inspect(TmCall *call) {
 
 /* ---- the scope ------------------------------------------------------- */
 
+/* The verb did not run, and yet there was no error: the row went into somebody's own table of the
+ * name, and comes out again, or an authorizer or a view took it. */
+static void call_explain_scope(TmCall *call, bool is_written) {
+  TmRun *run = &call->run;
+  if (is_written) {
+    TmStmt s;
+    tm_stmt_open(run, TM_Q_SCOPE_TAKE_BACK, &s);
+    tm_stmt_exec(&s);
+    tm_error_clear(&run->error); /* a table without rowids has to keep it */
+  }
+  tm_schema_need_names(run);
+  tm_run_dropped(run, "tm_command");
+}
+
 static void call_open_scope(TmCall *call) {
 #ifdef TM_TEST_TORN /* for tests/atomic/torn.test only, which must see what it breaks */
   tm_call_enter(call);
@@ -100,8 +114,10 @@ static void call_open_scope(TmCall *call) {
   tm_stmt_open(&call->run, TM_Q_SCOPE_ENTER, &scope);
   tm_stmt_bind_pointer(&scope, TM_P_SCOPE_ENTER_CALL, call, TM_CALL_POINTER);
   call->was_run = false;
+  sqlite3_int64 before = sqlite3_total_changes64(call->context->db);
   tm_stmt_exec(&scope);
-  if (!tm_run_failed(&call->run) && !call->was_run) tm_run_dropped(&call->run, "tm_command");
+  if (tm_run_failed(&call->run) || call->was_run) return;
+  call_explain_scope(call, sqlite3_total_changes64(call->context->db) > before);
 }
 
 void tm_call_enter(TmCall *call) {

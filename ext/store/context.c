@@ -32,6 +32,7 @@ static int keeper_connect(sqlite3 *db, void *aux, int argc, const char *const *a
   if (!keeper) return SQLITE_NOMEM;
   memset(keeper, 0, sizeof *keeper);
   keeper->context = aux;
+  keeper->context->is_connected = true;
   *out = &keeper->base;
   return SQLITE_OK;
 }
@@ -47,7 +48,7 @@ static int keeper_disconnect(sqlite3_vtab *table) {
   TmContext *context = keeper->context;
   if (context->is_ruined) sqlite3_commit_hook(context->db, keeper_refuse, NULL);
   context->is_closing = true;
-  context->is_kept = false;
+  context->is_kept = context->is_connected = false;
   tm_context_forget(context);
   sqlite3_free(keeper);
   return SQLITE_OK;
@@ -238,10 +239,11 @@ bool tm_context_keep(TmContext *context) {
   if (context->is_closing) return false;
   if (context->is_kept) return true;
   sqlite3_stmt *stmt = NULL;
-  /* Preparing connects the table; it stays connected when the statement is gone. */
+  /* Preparing connects the table, where none of main hides it; it stays connected when the
+   * statement is gone. */
   int rc = sqlite3_prepare_v2(context->db, tm_query_text[TM_Q_CONTEXT_KEEP], -1, &stmt, NULL);
   sqlite3_finalize(stmt);
-  context->is_kept = rc == SQLITE_OK;
+  context->is_kept = rc == SQLITE_OK && context->is_connected;
   return context->is_kept;
 }
 

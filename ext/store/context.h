@@ -42,6 +42,7 @@ typedef struct TmContext {
   int tables, functions;       /* registered so far; a load that failed goes on from there */
   bool is_loaded;              /* all of them are */
   bool is_inspected;           /* the schema was seen to be as the library makes it */
+  bool is_connected;           /* the keeper is, and not somebody's own table of that name */
   bool is_kept;                /* the keeper is connected: statements may stay */
   bool is_closing;             /* the keeper is gone: nothing is cached any more */
   bool is_ending;              /* the savepoint of a migration is: the keeper has a row */

@@ -63,13 +63,7 @@ static void migrate_check_names(TmRun *run, int from, int to) {
       tm_stmt_close(&s);
     }
   }
-  tm_stmt_open(run, TM_Q_SCHEMA_SHADOWS, &s);
-  if (tm_stmt_row(&s)) {
-    tm_error_set(&run->error, TM_NAME_TAKEN,
-                 "this database has its own table named '%s', rename it first",
-                 tm_stmt_text(&s, TM_C_SCHEMA_SHADOWS_NAME).z);
-  }
-  tm_stmt_close(&s);
+  tm_schema_need_names(run);
 }
 
 int tm_migrate_check(TmRun *run, int version) {

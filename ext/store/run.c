@@ -155,6 +155,7 @@ static void stmt_explain(TmRun *run, TmQuery query, int rc) {
   }
   run->is_explaining = true;
   tm_schema_explain(run);
+  if (!tm_run_failed(run)) tm_schema_need_names(run);
   tm_schema_inspect(run);
   /* Where all is as it should be, only a hidden column makes an index of no use. */
   if (strcmp(message, "no query solution") == 0) {

@@ -57,6 +57,17 @@ void tm_schema_refuse(TmRun *run) {
                "the row of tm_setting is not there or may not be read, see tm_doctor");
 }
 
+void tm_schema_need_names(TmRun *run) {
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_SCHEMA_SHADOWS, &s);
+  if (tm_stmt_row(&s)) {
+    tm_error_set(&run->error, TM_NAME_TAKEN,
+                 "this database has its own table named '%s', rename it first",
+                 tm_stmt_text(&s, TM_C_SCHEMA_SHADOWS_NAME).z);
+  }
+  tm_stmt_close(&s);
+}
+
 /* ---- its objects ------------------------------------------------------ */
 
 /* SQLite keeps the text without the name of the database, and without the semicolon. */

@@ -20,6 +20,9 @@ void tm_schema_explain(TmRun *run);
 /* The same for who found no settings: an error in any case. */
 void tm_schema_refuse(TmRun *run);
 
+/* [name_taken] where a table of the database hides a virtual table of the library. */
+void tm_schema_need_names(TmRun *run);
+
 /* Set [schema_changed] where one of our tables, indexes, triggers or views is missing or other than
  * the library makes it. Columns that somebody has added to a table do not matter, nor do indexes,
  * triggers and views of other names. */

@@ -9,6 +9,10 @@ SELECT 1 FROM main.tm_keeper;
 -- name: scope_enter
 INSERT INTO main.tm_command (verb) SELECT :call;
 
+-- The row of a scope that went into somebody's own table of that name.
+-- name: scope_take_back
+DELETE FROM main.tm_command WHERE rowid = last_insert_rowid() AND verb IS NULL;
+
 -- The same for a step inside a verb, which may fail and the verb go on.
 -- name: scope_step
 INSERT INTO main.tm_command (verb) SELECT :step;
