@@ -31,10 +31,22 @@ static const TmJsonColumn claim_columns[] = {
     {NULL, 0, TM_JSON_AS_PLAIN},
 };
 
+/* A payload may be stored whose JSON is too long, six letters for a control character: the next
+ * claim would find it again, and whoever stands behind it in the queue would never run. */
+static void claim_refuse_json(const TmStmt *row) {
+  sqlite3_int64 id = tm_stmt_int(row, TM_C_CLAIM_PROBE_ID);
+  tm_error_set(&row->run->error, TM_TOO_LARGE,
+               "with task %lld its JSON would be larger than the %d bytes that this connection "
+               "takes: claim fewer, or the task as a row of the table tm_claim, or set it aside "
+               "with tm_hold(%lld)",
+               id, sqlite3_limit(row->run->context->db, SQLITE_LIMIT_LENGTH, -1), id);
+}
+
 void tm_claim_write_json(void *arg, TmStmt *row) {
   sqlite3_str *out = arg;
   if (sqlite3_str_length(out) > 1) sqlite3_str_appendchar(out, 1, ',');
   tm_json_row_write(out, row, claim_columns, false);
+  if (sqlite3_str_errcode(out) == SQLITE_TOOBIG) claim_refuse_json(row);
 }
 
 /* Read the arguments; free `queues` afterwards on every path. */
