@@ -27,7 +27,7 @@
   X(NEEDS_WRITE_TRANSACTION, "needs_write_transaction", "the call could not wait for the lock")    \
   X(IN_TRANSACTION, "in_transaction", "the call does not work inside a transaction")               \
   X(FOREIGN_KEYS_OFF, "foreign_keys_off", "the connection does not enforce foreign keys")          \
-  X(TRIGGERS_OFF, "triggers_off", "the connection does not run triggers")                          \
+  X(TRIGGERS_OFF, "triggers_off", "the connection does not run triggers, or takes no views")       \
   X(NOT_INITIALIZED, "not_initialized", "the schema is missing or older than the library")         \
   X(SCHEMA_TOO_NEW, "schema_too_new", "the schema is newer than the library")                      \
   X(SCHEMA_CHANGED, "schema_changed",                                                              \

@@ -72,6 +72,10 @@ static void call_guard(TmCall *call) {
   } else if (!call_is_on(db, SQLITE_DBCONFIG_ENABLE_TRIGGER)) {
     tm_error_set(error, TM_TRIGGERS_OFF,
                  "this connection does not run triggers, set SQLITE_DBCONFIG_ENABLE_TRIGGER");
+  } else if (!call_is_on(db, SQLITE_DBCONFIG_ENABLE_VIEW)) {
+    tm_error_set(error, TM_TRIGGERS_OFF,
+                 "this connection takes no views, and triggers of ours are on some, set "
+                 "SQLITE_DBCONFIG_ENABLE_VIEW");
   } else {
     call_guard_lock(call);
   }

@@ -87,6 +87,10 @@ static void doctor_switches(const Doctor *doctor) {
   doctor_say(doctor, "triggers", is_on, "error",
              is_on ? "on for this connection" : "off for this connection",
              "set SQLITE_DBCONFIG_ENABLE_TRIGGER to 1");
+  sqlite3_db_config(doctor->run->context->db, SQLITE_DBCONFIG_ENABLE_VIEW, -1, &is_on);
+  doctor_say(doctor, "views", is_on, "error",
+             is_on ? "on for this connection" : "off for this connection",
+             "set SQLITE_DBCONFIG_ENABLE_VIEW to 1");
 }
 
 static void doctor_journal(const Doctor *doctor) {
