@@ -256,7 +256,15 @@ WHERE (f.expires_ms IS NOT NULL OR f.timeout_ms IS NOT NULL OR f.deadline_ms IS 
 SELECT 'group ' || name || ' has ' || tasks || ' tasks, ' || open || ' open and ' || removed || ' removed, and there are ' || here || ', ' || open_here || ' open'
 FROM (
   SELECT
-    g.*,
+    g.name AS name,
+    g.is_sealed AS is_sealed,
+    g.tasks AS tasks,
+    g.open AS open,
+    g.completed AS completed,
+    g.cancelled AS cancelled,
+    g.discarded AS discarded,
+    g.removed AS removed,
+    g.finished_ms AS finished_ms,
     count(t.id) AS here,
     count(t.id) FILTER (WHERE t.finished_ms IS NULL) AS open_here,
     count(t.id) FILTER (WHERE t.state = 'completed') AS completed_here,

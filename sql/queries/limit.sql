@@ -224,33 +224,33 @@ WHERE s.id = 1;
 WITH
   task AS (
     SELECT
-      t.id,
-      t.queue,
-      t.state,
-      t.priority,
-      t.run_at_ms,
-      q.paused,
-      q.max_running,
+      t.id AS id,
+      t.queue AS queue,
+      t.state AS state,
+      t.priority AS priority,
+      t.run_at_ms AS run_at_ms,
+      q.paused AS paused,
+      q.max_running AS max_running,
       q.max_running_per_partition AS max_each,
-      q.rate,
-      q.rate_ms,
+      q.rate AS rate,
+      q.rate_ms AS rate_ms,
       q.rate_per_partition AS rate_each,
       q.rate_per_partition_ms AS rate_each_ms,
-      q.is_partitioned,
-      q.fifo,
-      l.running,
+      q.is_partitioned AS is_partitioned,
+      q.fifo AS fifo,
+      l.running AS running,
       (min(l.tat_us, :now_ms * 1000 + q.interval_us * q.rate) - q.interval_us * (q.rate - 1) + 999) / 1000 AS open_ms,
       p.name AS partition,
       iif(p.name = '', 'the tasks without a partition', 'partition ''' || p.name || '''') AS title,
       p.running AS running_each,
       min(p.rest_ms, :now_ms + q.rate_per_partition_ms) AS open_each_ms,
-      p.head_id,
-      p.phase,
-      p.turn,
-      p.sort_key,
-      p.sort_ms,
-      x.line_key,
-      x.line_ms
+      p.head_id AS head_id,
+      p.phase AS phase,
+      p.turn AS turn,
+      p.sort_key AS sort_key,
+      p.sort_ms AS sort_ms,
+      x.line_key AS line_key,
+      x.line_ms AS line_ms
     FROM main.tm_task AS t
     JOIN main.tm_queue AS q ON q.name = t.queue
     JOIN main.tm_limit AS l ON l.queue = t.queue
@@ -353,7 +353,7 @@ WITH
     UNION ALL
     SELECT
       'limit',
-      title || ' of queue ' || task.queue || iif(partition = '', ' run', ' runs') || ' one at a time: task ' || h.id || ' is ' || h.state
+      task.title || ' of queue ' || task.queue || iif(task.partition = '', ' run', ' runs') || ' one at a time: task ' || h.id || ' is ' || h.state
         || CASE WHEN h.phase = 2 THEN ' by ' || h.worker ELSE '' END,
       CASE WHEN h.phase = 2 THEN h.lease_until_ms WHEN h.phase = 1 THEN h.run_at_ms END,
       'finish task ' || h.id || ', or set it aside by SELECT tm_hold(' || h.id || ')'

@@ -13,8 +13,8 @@ WITH RECURSIVE
     CROSS JOIN main.tm_event AS e ON e.id = chain.id
     WHERE e.previous_id < e.id
   ),
-  moves AS (
-    SELECT e.*
+  moves (id, task_id, from_state, to_state, at_ms, attempt, actor, reason) AS (
+    SELECT e.id, e.task_id, e.from_state, e.to_state, e.at_ms, e.attempt, e.actor, e.reason
     FROM chain
     CROSS JOIN main.tm_event AS e ON e.id = chain.id
     WHERE e.task_id = :id
@@ -35,15 +35,26 @@ SELECT id, task_id, from_state, to_state, at_ms, attempt, actor, reason FROM mov
 ORDER BY id;
 
 -- Each branch is one reason. A waiting task whose time has come is as good as
--- available: the next claim brings it back. In a queue with limits limit_explain goes on.
+-- available: the next claim brings it back. In a queue with limits limit_explain goes on. The
+-- columns are named one by one: the application may have added some, of whatever names.
 -- name: explain
 -- columns: (reason) (detail) (until_ms) (cure)
 WITH
   task AS (
     SELECT
-      t.*,
+      t.id AS id,
+      t.queue AS queue,
+      t.state AS state,
+      t.priority AS priority,
+      t.run_at_ms AS run_at_ms,
+      t.attempt AS attempt,
+      t.max_attempts AS max_attempts,
+      t.lease_until_ms AS lease_until_ms,
+      t.worker AS worker,
+      t.error AS error,
+      t.reason AS reason,
       q.paused AS is_paused,
-      q.is_limited,
+      q.is_limited AS is_limited,
       t.run_at_ms <= :now_ms AS is_due,
       coalesce(
         CASE

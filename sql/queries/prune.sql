@@ -43,22 +43,22 @@ SELECT
   t.state,
   t.state IS f.phase AND t.queue IS f.queue AND t.moved_ms IS f.at_ms
 FROM (
-  SELECT * FROM (
-    SELECT queue, phase, at_ms, task_id FROM main.tm_finished
+  SELECT queue AS queue, phase AS phase, at_ms AS at_ms, task_id AS task_id FROM (
+    SELECT queue AS queue, phase AS phase, at_ms AS at_ms, task_id AS task_id FROM main.tm_finished
     WHERE queue = :queue AND phase = 'completed'
     ORDER BY at_ms, task_id
     LIMIT :limit
   )
   UNION ALL
-  SELECT * FROM (
-    SELECT queue, phase, at_ms, task_id FROM main.tm_finished
+  SELECT queue, phase, at_ms, task_id FROM (
+    SELECT queue AS queue, phase AS phase, at_ms AS at_ms, task_id AS task_id FROM main.tm_finished
     WHERE queue = :queue AND phase = 'cancelled'
     ORDER BY at_ms, task_id
     LIMIT :limit
   )
   UNION ALL
-  SELECT * FROM (
-    SELECT queue, phase, at_ms, task_id FROM main.tm_finished
+  SELECT queue, phase, at_ms, task_id FROM (
+    SELECT queue AS queue, phase AS phase, at_ms AS at_ms, task_id AS task_id FROM main.tm_finished
     WHERE queue = :queue AND phase = 'discarded'
     ORDER BY at_ms, task_id
     LIMIT :limit
