@@ -134,16 +134,42 @@ void tm_run_unreadable(TmRun *run, const char *table) {
 
 /* ---- its statements -------------------------------------------------- */
 
+/* What says all there is to say, of errors that share their code with "no such table": what an
+ * authorizer denies, and the limits that the application set on its connection. */
+static bool stmt_speaks_for_itself(const char *message) {
+  static const char *const forms[] = {"not authorized*",
+                                      "access to * is prohibited",
+                                      "vtable constructor failed*",
+                                      "LIKE or GLOB pattern too complex",
+                                      "Expression tree is too large*",
+                                      "too many *"};
+  for (int i = 0; i < (int)(sizeof forms / sizeof forms[0]); i++) {
+    if (sqlite3_strglob(forms[i], message) == 0) return true;
+  }
+  return false;
+}
+
+/* A table of the application's may hide what a statement reads JSON with. */
+static void stmt_need_json(TmRun *run, TmQuery query) {
+  if (!strstr(tm_query_text[query], "json_each") || tm_run_failed(run)) return;
+  TmStmt s;
+  tm_stmt_open(run, TM_Q_SCHEMA_HIDES_JSON, &s);
+  if (tm_stmt_row(&s)) {
+    tm_error_set(&run->error, TM_NAME_TAKEN,
+                 "a table named '%s' hides SQLite's function of that name, rename it first",
+                 tm_stmt_text(&s, TM_C_SCHEMA_HIDES_JSON_NAME).z);
+  }
+  tm_stmt_close(&s);
+}
+
 /* "no such table" may mean that nobody ran tm_init(), or that somebody dropped it: then say that
- * instead. What an authorizer denies may have the same code, and says all there is to say. */
+ * instead. */
 static void stmt_explain(TmRun *run, TmQuery query, int rc) {
   tm_error_sqlite(&run->error, run->context->db, rc);
   tm_schema_blame(run);
   if (rc != SQLITE_ERROR) return;
   const char *message = run->error.message ? run->error.message : "";
-  if (sqlite3_strglob("not authorized*", message) == 0) return;
-  if (sqlite3_strglob("access to * is prohibited", message) == 0) return;
-  if (sqlite3_strglob("vtable constructor failed*", message) == 0) return;
+  if (stmt_speaks_for_itself(message)) return;
   TmError plain = run->error;
   tm_error_init(&run->error, plain.subject);
   if (run->is_explaining) {
@@ -156,6 +182,7 @@ static void stmt_explain(TmRun *run, TmQuery query, int rc) {
   run->is_explaining = true;
   tm_schema_explain(run);
   if (!tm_run_failed(run)) tm_schema_need_names(run);
+  stmt_need_json(run, query);
   tm_schema_inspect(run);
   /* Where all is as it should be, only a hidden column makes an index of no use. */
   if (strcmp(message, "no query solution") == 0) {

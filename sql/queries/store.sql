@@ -81,6 +81,14 @@ JOIN pragma_module_list AS m ON lower(s.name) = lower(m.name)
 WHERE m.name GLOB 'tm_*'
 LIMIT 1;
 
+-- What hides SQLite's own function that reads JSON.
+-- name: schema_hides_json
+-- columns: name
+SELECT name FROM main.sqlite_schema WHERE type IN ('table', 'view') AND lower(name) = 'json_each'
+UNION ALL
+SELECT name FROM temp.sqlite_schema WHERE type IN ('table', 'view') AND lower(name) = 'json_each'
+LIMIT 1;
+
 -- The rows beside those of states.txt: how many of these are missing, and the first that is another.
 -- name: schema_graph
 -- columns: (states) (moves) (settings) (missing) (wrong)
