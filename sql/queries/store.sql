@@ -111,9 +111,9 @@ SELECT
   (
     SELECT name
     FROM (
-      SELECT name FROM (SELECT * FROM here EXCEPT SELECT * FROM ours)
+      SELECT name AS name FROM (SELECT name AS name, words AS words FROM here EXCEPT SELECT name, words FROM ours)
       UNION ALL
-      SELECT name FROM (SELECT * FROM ours EXCEPT SELECT * FROM here)
+      SELECT name FROM (SELECT name AS name, words AS words FROM ours EXCEPT SELECT name, words FROM here)
     )
     LIMIT 1
   );
