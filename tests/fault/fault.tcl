@@ -40,6 +40,9 @@ while {$argv ne {}} {
 }
 if {$option(seed) eq "day"} { set option(seed) [expr {[clock seconds] / 86400}] }
 
+# The sample is this program's own: samples of the matrix, whose calls these are, would take subjects away.
+unset -nocomplain env(TM_MATRIX_CONTEXTS) env(TM_MATRIX_EVERY)
+
 # ---- the run: its jobs, and what became of them --------------------------------------------------
 
 # So many jobs of one form, or of both in turn.
