@@ -196,12 +196,18 @@ static void doctor_invariant(const Doctor *doctor, const TmInvariant *invariant)
 
 /* ---- the tasks ------------------------------------------------------- */
 
-static void doctor_tasks(const Doctor *doctor) {
+static void doctor_clock(const Doctor *doctor) {
   TmRun *run = doctor->run;
   tm_run_begin(run);
+  if (doctor_recover(doctor, "clock")) return;
   doctor_say(doctor, "clock", !run->is_frozen, "warn", run->is_frozen ? "frozen" : "runs",
              "SELECT tm_clock_clear()");
+}
+
+static void doctor_lapsed(const Doctor *doctor) {
+  TmRun *run = doctor->run;
   TmStmt s;
+  tm_run_begin(run); /* again, where the clock could not be read */
   tm_stmt_open(run, TM_Q_DOCTOR_LAPSED, &s);
   tm_stmt_bind_int(&s, TM_P_DOCTOR_LAPSED_NOW_MS, run->now_ms);
   if (tm_stmt_row(&s)) {
@@ -214,6 +220,13 @@ static void doctor_tasks(const Doctor *doctor) {
                     "SELECT tm_tick(), or start a worker");
   }
   tm_stmt_close(&s);
+  doctor_recover(doctor, "lapsed_leases");
+}
+
+static void doctor_oldest(const Doctor *doctor) {
+  TmRun *run = doctor->run;
+  TmStmt s;
+  tm_run_begin(run);
   tm_stmt_open(run, TM_Q_DOCTOR_OLDEST, &s);
   bool is_row = tm_stmt_row(&s);
   sqlite3_int64 age_ms = is_row ? run->now_ms - tm_stmt_int(&s, TM_C_DOCTOR_OLDEST_SINCE_MS) : 0;
@@ -226,7 +239,7 @@ static void doctor_tasks(const Doctor *doctor) {
                     "start a worker for its queue, or SELECT * FROM tm_explain(id)");
   }
   tm_stmt_close(&s);
-  doctor_recover(doctor, "tasks");
+  doctor_recover(doctor, "oldest_waiting_task");
 }
 
 /* ---- the schedules --------------------------------------------------- */
@@ -303,7 +316,9 @@ void tm_doctor_run(TmRun *run, TmDoctorRow *row, void *arg) {
   for (int i = 0; i < tm_invariant_count && !tm_run_failed(run); i++) {
     doctor_invariant(&doctor, &tm_invariants[i]);
   }
-  if (!tm_run_failed(run)) doctor_tasks(&doctor);
+  if (!tm_run_failed(run)) doctor_clock(&doctor);
+  if (!tm_run_failed(run)) doctor_lapsed(&doctor);
+  if (!tm_run_failed(run)) doctor_oldest(&doctor);
   if (!tm_run_failed(run)) doctor_schedules(&doctor);
   if (!tm_run_failed(run)) doctor_groups(&doctor);
   if (!tm_run_failed(run)) doctor_pruning(&doctor);
