@@ -6,9 +6,13 @@
  *
  *   CREATE TABLE t (
  *     a INTEGER NOT NULL,
- *     b TEXT, c INTEGER               <- c was added by a migration of ours: there was a place
- * before it CONSTRAINT c_is_small CHECK (c < 9), theirs TEXT DEFAULT 'x,y',      <- theirs is at
- * the last place CONSTRAINT a_is_unique PRIMARY KEY (a) ) STRICT */
+ *     b TEXT,
+ *     c INTEGER,
+ *     CONSTRAINT c_is_small CHECK (c < 9)
+ *   ) STRICT
+ *
+ * A column of theirs is behind `c INTEGER`, and so it is behind `b TEXT` where a migration of ours
+ * added c, written after a comma on the same line: they may have been there before it. */
 #include "store/column.h"
 
 #include "base/sqlite.h"
