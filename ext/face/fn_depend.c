@@ -184,19 +184,7 @@ static const TmJsonColumn input_columns[] = {
     {NULL, 0, TM_JSON_AS_PLAIN},
 };
 
-static bool depend_is_there(TmRun *run, sqlite3_int64 id) {
-  TmStmt s;
-  tm_stmt_open(run, TM_Q_DEPEND_LOOK, &s);
-  tm_stmt_bind_int(&s, TM_P_DEPEND_LOOK_ID, id);
-  bool is_there = tm_stmt_row(&s);
-  tm_stmt_close(&s);
-  return is_there;
-}
-
-void fn_inputs(TmCall *call) {
-  sqlite3_int64 id = tm_args_int(call, 0, "id", 0, ID_MAX);
-  tm_run_begin(&call->run);
-  if (!depend_is_there(&call->run, id)) return;
+static void depend_write_inputs(TmCall *call, sqlite3_int64 id) {
   sqlite3_str *json = sqlite3_str_new(call->context->db);
   TmStmt s;
   tm_stmt_open(&call->run, TM_Q_DEPEND_INPUTS, &s);
@@ -213,6 +201,17 @@ void fn_inputs(TmCall *call) {
   } else {
     sqlite3_free(sqlite3_str_finish(json));
   }
+}
+
+/* The look stays at the task's row meanwhile, so that both are of one moment. */
+void fn_inputs(TmCall *call) {
+  sqlite3_int64 id = tm_args_int(call, 0, "id", 0, ID_MAX);
+  tm_run_begin(&call->run);
+  TmStmt look;
+  tm_stmt_open(&call->run, TM_Q_DEPEND_LOOK, &look);
+  tm_stmt_bind_int(&look, TM_P_DEPEND_LOOK_ID, id);
+  if (tm_stmt_row(&look)) depend_write_inputs(call, id);
+  tm_stmt_close(&look);
 }
 
 static const TmJsonColumn edge_columns[] = {

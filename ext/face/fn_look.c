@@ -1,6 +1,6 @@
 /* fn_look.c - tm_get.
  * Owns:    the JSON of a whole task.
- * Promise: reads only; NULL for a task that is not there.
+ * Promise: reads only, and of one moment; NULL for a task that is not there.
  * Why:     one call shows an operator everything that the database knows of a task. */
 #include "face/args.h"
 #include "face/fn_depend.h"
@@ -110,6 +110,8 @@ static void look_errors(TmCall *call, sqlite3_int64 id, sqlite3_str *json) {
   tm_stmt_close(&s);
 }
 
+/* The task's own statement stays at its row until all is read: so all of it is of one moment, in
+ * whatever transaction others commit meanwhile. */
 void fn_get(TmCall *call) {
   sqlite3_int64 id = tm_args_int(call, 0, "id", 0, 0x7fffffffffffffffLL);
   tm_run_begin(&call->run);
@@ -119,12 +121,12 @@ void fn_get(TmCall *call) {
   tm_stmt_bind_int(&s, TM_P_TASK_ROW_ID, id);
   bool is_there = tm_stmt_row(&s);
   if (is_there) tm_json_row_write(json, &s, task_columns, true);
-  tm_stmt_close(&s);
   if (is_there) look_slot(call, id, json);
   if (is_there) look_flow(call, id, json);
   if (is_there) tm_depend_show(call, id, json);
   if (is_there) look_unique(call, id, json);
   if (is_there) look_errors(call, id, json);
+  tm_stmt_close(&s);
   if (is_there && !tm_run_failed(&call->run)) {
     tm_call_result_json(call, json);
   } else {

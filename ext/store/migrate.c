@@ -66,7 +66,7 @@ static void migrate_check_names(TmRun *run, int from, int to) {
   tm_schema_need_names(run);
 }
 
-int tm_migrate_check(TmRun *run, int version) {
+static int migrate_check(TmRun *run, int version) {
   int newest = tm_schema_newest();
   int current = tm_schema_version(run);
   if (tm_run_failed(run)) return current;
@@ -76,6 +76,16 @@ int tm_migrate_check(TmRun *run, int version) {
   }
   if (current > 0) migrate_check_applied(run);
   migrate_check_names(run, current, version);
+  return current;
+}
+
+/* All looks are of one moment: what another connection migrates between two of them would be taken
+ * for somebody else's objects. */
+int tm_migrate_check(TmRun *run, int version) {
+  TmStmt moment;
+  tm_stmt_open(run, TM_Q_SCHEMA_MOMENT, &moment);
+  int current = tm_stmt_row(&moment) ? migrate_check(run, version) : 0;
+  tm_stmt_close(&moment);
   return current;
 }
 

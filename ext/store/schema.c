@@ -13,21 +13,19 @@ int tm_schema_newest(void) {
   return tm_migrations[tm_migration_count - 1].version;
 }
 
-/* True where the database has the table of migrations. */
-static bool schema_exists(TmRun *run) {
-  TmStmt stmt;
-  tm_stmt_open(run, TM_Q_SCHEMA_EXISTS, &stmt);
-  bool exists = tm_stmt_row(&stmt);
-  tm_stmt_close(&stmt);
-  return exists;
-}
-
+/* The look at whether there is a table of migrations stays at its row while that is read, so that
+ * nobody drops it in between. */
 int tm_schema_version(TmRun *run) {
-  if (!schema_exists(run)) return 0;
-  TmStmt stmt;
-  tm_stmt_open(run, TM_Q_SCHEMA_VERSION, &stmt);
-  int version = tm_stmt_row(&stmt) ? (int)tm_stmt_int(&stmt, TM_C_SCHEMA_VERSION_VERSION) : 0;
-  tm_stmt_close(&stmt);
+  int version = 0;
+  TmStmt exists;
+  tm_stmt_open(run, TM_Q_SCHEMA_EXISTS, &exists);
+  if (tm_stmt_row(&exists)) {
+    TmStmt last;
+    tm_stmt_open(run, TM_Q_SCHEMA_VERSION, &last);
+    if (tm_stmt_row(&last)) version = (int)tm_stmt_int(&last, TM_C_SCHEMA_VERSION_VERSION);
+    tm_stmt_close(&last);
+  }
+  tm_stmt_close(&exists);
   return version;
 }
 

@@ -35,6 +35,11 @@ SELECT
 FROM main.tm_setting
 WHERE id = 1;
 
+-- One row whatever there is: a statement that stays at it holds one moment for those that look after it.
+-- name: schema_moment
+-- columns: (has_objects)
+SELECT EXISTS (SELECT 1 FROM main.sqlite_schema);
+
 -- Ours is the table with our constraint; somebody else's tm_migration is a name taken.
 -- name: schema_exists
 -- columns: name
