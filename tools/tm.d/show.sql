@@ -1,4 +1,5 @@
--- show.sql - the rows of `tm show ID`.
+-- show.sql - the rows of `tm show ID`, all of one moment.
+BEGIN;
 SELECT '=', 'task ' || id || ' in queue ' || replace(replace(queue, char(9), ' '), char(10), ' ')
 FROM tm_task WHERE id = CAST(:id AS INTEGER);
 
@@ -54,3 +55,5 @@ SELECT 'r', reason, replace(replace(detail, char(9), ' '), char(10), ' '),
   replace(replace(cure, char(9), ' '), char(10), ' ')
 FROM tm_explain(CAST(:id AS INTEGER)) WHERE (SELECT state FROM tm_task WHERE id = CAST(:id AS INTEGER))
   NOT IN ('running', 'completed', 'cancelled', 'discarded');
+
+COMMIT;
