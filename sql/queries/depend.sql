@@ -27,6 +27,7 @@ WHERE d.task_id = :task_id AND d.needs_id = :needs_id;
 -- plan: tm_dependency_needed
 SELECT task_id FROM main.tm_dependency INDEXED BY tm_dependency_needed
 WHERE needs_id = :id AND status = 0
+ORDER BY task_id
 LIMIT :limit + 0;
 
 -- What a task does not wait for any more, because it failed or somebody said so.
@@ -80,7 +81,7 @@ LIMIT 1;
 -- Tasks still to be looked at.
 -- name: depend_notes
 -- columns: task_id
-SELECT task_id FROM main.tm_settle LIMIT :limit + 0;
+SELECT task_id FROM main.tm_settle ORDER BY task_id LIMIT :limit + 0;
 
 -- name: depend_note
 INSERT INTO main.tm_settle (task_id) VALUES (:task_id);

@@ -262,53 +262,68 @@ WITH
       AND (t.state = 'available' OR (t.state IN ('scheduled', 'retryable') AND t.run_at_ms <= :now_ms))
   ),
   ahead (n) AS (
-    SELECT count(*)
-    FROM (
-      SELECT 1
-      FROM task
-      CROSS JOIN main.tm_task AS other INDEXED BY tm_task_live
-        ON other.queue = task.queue
-        AND other.phase = 0
-        AND (other.sort_key, other.sort_ms, other.id) < (-task.priority, task.run_at_ms, task.id)
-      WHERE task.state = 'available' AND NOT task.is_partitioned
-      LIMIT 1000
-    )
+    SELECT
+      (
+        SELECT count(*)
+        FROM (
+          SELECT 1
+          FROM main.tm_task AS other INDEXED BY tm_task_live
+          WHERE
+            other.queue = task.queue
+            AND other.phase = 0
+            AND (other.sort_key, other.sort_ms, other.id) < (-task.priority, task.run_at_ms, task.id)
+            AND task.state = 'available'
+            AND NOT task.is_partitioned
+          LIMIT 1000
+        )
+      )
+    FROM task
   ),
   ahead_in_line (n) AS (
-    SELECT count(*)
-    FROM (
-      SELECT 1
-      FROM task
-      CROSS JOIN main.tm_place AS other INDEXED BY tm_place_line
-        ON other.queue = task.queue
-        AND other.partition = task.partition
-        AND other.line_key > -100000
-        AND (other.line_key, other.line_ms, other.task_id) < (task.line_key, task.line_ms, task.id)
-      LIMIT 1000
-    )
+    SELECT
+      (
+        SELECT count(*)
+        FROM (
+          SELECT 1
+          FROM main.tm_place AS other INDEXED BY tm_place_line
+          WHERE
+            other.queue = task.queue
+            AND other.partition = task.partition
+            AND other.line_key > -100000
+            AND (other.line_key, other.line_ms, other.task_id) < (task.line_key, task.line_ms, task.id)
+          LIMIT 1000
+        )
+      )
+    FROM task
   ),
   ahead_of_all (n) AS (
-    SELECT count(*)
-    FROM (
-      SELECT 1
-      FROM task
-      CROSS JOIN main.tm_partition AS other INDEXED BY tm_partition_turn
-        ON other.queue = task.queue
-        AND other.phase = 0
-        AND (other.turn, other.sort_key, other.sort_ms, other.head_id)
-          < (task.turn, task.sort_key, task.sort_ms, task.head_id)
-      WHERE task.phase = 0
-      LIMIT 1000
-    )
-  ),
-  why (reason, detail, until_ms, cure) AS (
     SELECT
+      (
+        SELECT count(*)
+        FROM (
+          SELECT 1
+          FROM main.tm_partition AS other INDEXED BY tm_partition_turn
+          WHERE
+            other.queue = task.queue
+            AND other.phase = 0
+            AND (other.turn, other.sort_key, other.sort_ms, other.head_id)
+              < (task.turn, task.sort_key, task.sort_ms, task.head_id)
+            AND task.phase = 0
+          LIMIT 1000
+        )
+      )
+    FROM task
+  ),
+  why (place, reason, detail, until_ms, cure) AS (
+    SELECT
+      1,
       'limit',
       'queue ' || queue || ' runs ' || running || ' of at most ' || max_running || ' tasks: ' || (
         SELECT group_concat(id || ' by ' || worker, ', ')
         FROM (
           SELECT id, worker FROM main.tm_task INDEXED BY tm_task_live
           WHERE queue = task.queue AND phase = 2
+          ORDER BY sort_key, sort_ms, id
           LIMIT 3
         )
       ) || iif(running > 3, ' and others', ''),
@@ -318,6 +333,7 @@ WITH
     WHERE running >= max_running
     UNION ALL
     SELECT
+      2,
       'limit',
       'queue ' || queue || ' starts at most ' || rate || iif(rate = 1, ' task in ', ' tasks in ') || rate_ms || ' ms',
       open_ms,
@@ -326,6 +342,7 @@ WITH
     WHERE open_ms > :now_ms
     UNION ALL
     SELECT
+      3,
       'limit',
       title || ' of queue ' || queue || iif(partition = '', ' run ', ' runs ') || running_each || ' of at most ' || max_each || ' tasks: ' || (
         SELECT group_concat(task_id || ' by ' || worker, ', ')
@@ -334,6 +351,7 @@ WITH
           FROM main.tm_place AS x INDEXED BY tm_place_line
           CROSS JOIN main.tm_task AS t ON t.id = x.task_id
           WHERE x.queue = task.queue AND x.partition = task.partition AND x.is_leased
+          ORDER BY x.line_key, x.line_ms, x.task_id
           LIMIT 3
         )
       ) || iif(running_each > 3, ' and others', ''),
@@ -343,6 +361,7 @@ WITH
     WHERE running_each >= max_each
     UNION ALL
     SELECT
+      4,
       'limit',
       title || ' of queue ' || queue || iif(partition = '', ' start', ' starts') || ' at most ' || rate_each
         || iif(rate_each = 1, ' task in ', ' tasks in ') || rate_each_ms || ' ms',
@@ -352,6 +371,7 @@ WITH
     WHERE open_each_ms > :now_ms
     UNION ALL
     SELECT
+      5,
       'limit',
       task.title || ' of queue ' || task.queue || iif(task.partition = '', ' run', ' runs') || ' one at a time: task ' || h.id || ' is ' || h.state
         || CASE WHEN h.phase = 2 THEN ' by ' || h.worker ELSE '' END,
@@ -362,6 +382,7 @@ WITH
     WHERE task.fifo AND h.id <> task.id AND h.state <> 'available'
     UNION ALL
     SELECT
+      6,
       'behind',
       iif(ahead.n = 1000, 'at least 1000', ahead.n) || iif(ahead.n = 1, ' task is', ' tasks are') || ' ahead of it',
       NULL,
@@ -370,6 +391,7 @@ WITH
     WHERE ahead.n > 0 AND NOT paused
     UNION ALL
     SELECT
+      7,
       'behind',
       iif(ahead_in_line.n = 1000, 'at least 1000', ahead_in_line.n) || iif(ahead_in_line.n = 1, ' task is', ' tasks are')
         || ' ahead of it in its partition',
@@ -379,6 +401,7 @@ WITH
     WHERE ahead_in_line.n > 0 AND NOT paused
     UNION ALL
     SELECT
+      8,
       'behind',
       iif(ahead_of_all.n = 1000, 'at least 1000', ahead_of_all.n) || iif(ahead_of_all.n = 1, ' partition has its', ' partitions have their')
         || ' turn before its own',
@@ -387,7 +410,7 @@ WITH
     FROM task, ahead_of_all
     WHERE ahead_of_all.n > 0 AND NOT paused
   )
-SELECT reason, detail, until_ms, cure FROM why
+SELECT reason, detail, until_ms, cure FROM (SELECT reason, detail, until_ms, cure FROM why ORDER BY place)
 UNION ALL
 SELECT
   'ready',

@@ -21,7 +21,7 @@ SELECT
   count(*) FILTER (WHERE t.phase = 2) AS running,
   count(*) FILTER (WHERE t.phase = 1) AS later,
   max(0, tm_now() - min(t.sort_ms)) AS oldest_ms
-FROM tm_queue AS q LEFT JOIN tm_task AS t ON t.queue = q.name AND t.phase IN (0, 1, 2)
+FROM tm_queue AS q LEFT JOIN tm_task AS t ON t.queue = q.name AND t.phase BETWEEN 0 AND 2
 GROUP BY q.name;
 
 CREATE TEMP VIEW pace AS
@@ -42,7 +42,7 @@ LIMIT 200;
 CREATE TEMP VIEW running AS
 SELECT t.id, t.queue, t.kind, t.state, t.attempt, t.worker, tm_now() - t.started_ms AS ran_ms,
   t.lease_until_ms - tm_now() AS lease_ms, t.progress, t.note
-FROM tm_queue AS q CROSS JOIN tm_task AS t INDEXED BY tm_task_live ON t.queue = q.name AND t.phase = 2
+FROM tm_queue AS q CROSS JOIN tm_task AS t INDEXED BY tm_task_live ON t.queue = q.name AND t.phase BETWEEN 2 AND 2
 ORDER BY t.started_ms, t.id
 LIMIT 200;
 

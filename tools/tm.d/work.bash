@@ -72,7 +72,7 @@ bring_back_the_dead() {
   param[host]=$host:
   ask <<'SQL'
 SELECT DISTINCT t.worker
-FROM tm_queue AS q CROSS JOIN tm_task AS t INDEXED BY tm_task_live ON t.queue = q.name AND t.phase = 2
+FROM tm_queue AS q CROSS JOIN tm_task AS t INDEXED BY tm_task_live ON t.queue = q.name AND t.phase BETWEEN 2 AND 2
 WHERE substr(t.worker, 1, length(:host)) = :host
   AND substr(t.worker, length(:host) + 1) NOT GLOB '*[^0-9/-]*' LIMIT 10000;
 SQL
