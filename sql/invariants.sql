@@ -82,7 +82,7 @@ WHERE tags IS NOT NULL
   AND CASE
     WHEN NOT json_valid(tags) THEN 1
     WHEN json_type(tags) <> 'array' THEN 1
-    ELSE EXISTS (SELECT 1 FROM json_each(tags) WHERE type <> 'text')
+    ELSE EXISTS (SELECT 1 FROM main.json_each(tags) WHERE type <> 'text')
   END;
 
 -- invariant: metadata_are_json_objects
@@ -116,7 +116,7 @@ WHERE CASE
     WHEN tags IS NULL THEN 0
     WHEN NOT json_valid(tags) THEN 1
     WHEN json_type(tags) <> 'array' THEN 1
-    ELSE EXISTS (SELECT 1 FROM json_each(tags) WHERE type <> 'text')
+    ELSE EXISTS (SELECT 1 FROM main.json_each(tags) WHERE type <> 'text')
   END
   OR CASE
     WHEN metadata IS NULL THEN 0

@@ -149,15 +149,17 @@ static bool stmt_speaks_for_itself(const char *message) {
   return false;
 }
 
-/* A table of the application's may hide what a statement reads JSON with. */
-static void stmt_need_json(TmRun *run, TmQuery query) {
-  if (!strstr(tm_query_text[query], "json_each") || tm_run_failed(run)) return;
+/* A table of the application's may hide one of SQLite's that a statement reads. */
+static void stmt_need_functions(TmRun *run, TmQuery query) {
+  const char *text = tm_query_text[query];
+  if (!strstr(text, "main.json_each") && !strstr(text, "main.pragma_")) return;
   TmStmt s;
-  tm_stmt_open(run, TM_Q_SCHEMA_HIDES_JSON, &s);
-  if (tm_stmt_row(&s)) {
+  tm_stmt_open(run, TM_Q_SCHEMA_HIDES, &s);
+  while (tm_stmt_row(&s)) {
+    const char *name = tm_stmt_text(&s, TM_C_SCHEMA_HIDES_NAME).z;
+    if (!name || !strstr(text, name)) continue;
     tm_error_set(&run->error, TM_NAME_TAKEN,
-                 "a table named '%s' hides SQLite's function of that name, rename it first",
-                 tm_stmt_text(&s, TM_C_SCHEMA_HIDES_JSON_NAME).z);
+                 "a table named '%s' hides SQLite's function of that name, rename it first", name);
   }
   tm_stmt_close(&s);
 }
@@ -180,9 +182,9 @@ static void stmt_explain(TmRun *run, TmQuery query, int rc) {
     return;
   }
   run->is_explaining = true;
+  stmt_need_functions(run, query);
   tm_schema_explain(run);
   if (!tm_run_failed(run)) tm_schema_need_names(run);
-  stmt_need_json(run, query);
   tm_schema_inspect(run);
   /* Where all is as it should be, only a hidden column makes an index of no use. */
   if (strcmp(message, "no query solution") == 0) {

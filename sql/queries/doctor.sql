@@ -4,7 +4,7 @@
 -- columns: (detail)
 SELECT m.name || ' has a row that points at no row of ' || f.parent
 FROM main.sqlite_schema AS m
-CROSS JOIN pragma_foreign_key_check(m.name, 'main') AS f
+CROSS JOIN main.pragma_foreign_key_check(m.name, 'main') AS f
 WHERE m.type = 'table' AND m.name GLOB 'tm_*'
 LIMIT 1;
 
@@ -57,7 +57,7 @@ SELECT
     WHERE m.type = 'table'
       AND m.name NOT GLOB 'tm_*'
       AND EXISTS (
-        SELECT 1 FROM pragma_foreign_key_list(m.name, 'main') AS k WHERE lower(k."table") = 'tm_task'
+        SELECT 1 FROM main.pragma_foreign_key_list(m.name, 'main') AS k WHERE lower(k."table") = 'tm_task'
       )
   )
 FROM main.tm_finished AS f

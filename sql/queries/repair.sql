@@ -30,14 +30,14 @@ WHERE NOT EXISTS (SELECT 1 FROM main.tm_setting);
 
 -- name: repair_plain_graph_states
 INSERT INTO main.tm_state (name, kind, meaning)
-SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(:graph, '$.states') WHERE 1
+SELECT value ->> 0, value ->> 1, value ->> 2 FROM main.json_each(:graph, '$.states') WHERE 1
 ON CONFLICT (name) DO UPDATE
 SET kind = excluded.kind, meaning = excluded.meaning
 WHERE tm_state.kind <> excluded.kind OR tm_state.meaning <> excluded.meaning;
 
 -- name: repair_plain_graph_moves
 INSERT INTO main.tm_transition (from_state, to_state, made_by)
-SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(:graph, '$.moves') WHERE 1
+SELECT value ->> 0, value ->> 1, value ->> 2 FROM main.json_each(:graph, '$.moves') WHERE 1
 ON CONFLICT (from_state, to_state) DO UPDATE
 SET made_by = excluded.made_by
 WHERE tm_transition.made_by <> excluded.made_by;
@@ -49,18 +49,18 @@ DELETE FROM main.tm_event
 WHERE (from_state, to_state) IN (
   SELECT from_state, to_state FROM main.tm_transition
   EXCEPT
-  SELECT value ->> 0, value ->> 1 FROM json_each(:graph, '$.moves')
+  SELECT value ->> 0, value ->> 1 FROM main.json_each(:graph, '$.moves')
 );
 
 -- name: repair_plain_graph_moves_gone
 DELETE FROM main.tm_transition
 WHERE (from_state, to_state) NOT IN (
-  SELECT value ->> 0, value ->> 1 FROM json_each(:graph, '$.moves')
+  SELECT value ->> 0, value ->> 1 FROM main.json_each(:graph, '$.moves')
 );
 
 -- name: repair_plain_graph_states_gone
 DELETE FROM main.tm_state
-WHERE name NOT IN (SELECT value ->> 0 FROM json_each(:graph, '$.states'));
+WHERE name NOT IN (SELECT value ->> 0 FROM main.json_each(:graph, '$.states'));
 
 -- A move more than its history has rows: nobody knows how it came there.
 -- name: repair_plain_states

@@ -26,17 +26,17 @@ FROM main.tm_task AS t NOT INDEXED
 WHERE
   t.id > :after_id
   AND t.id <= :last_id
-  AND t.state IN (SELECT value FROM json_each(:state))
-  AND (:queue IS NULL OR t.queue IN (SELECT value FROM json_each(:queue)))
-  AND (:kind IS NULL OR t.kind IN (SELECT value FROM json_each(:kind)))
-  AND (:worker IS NULL OR t.worker IN (SELECT value FROM json_each(:worker)))
+  AND t.state IN (SELECT value FROM main.json_each(:state))
+  AND (:queue IS NULL OR t.queue IN (SELECT value FROM main.json_each(:queue)))
+  AND (:kind IS NULL OR t.kind IN (SELECT value FROM main.json_each(:kind)))
+  AND (:worker IS NULL OR t.worker IN (SELECT value FROM main.json_each(:worker)))
   AND (
     :partition IS NULL
-    OR (SELECT partition FROM main.tm_flow WHERE task_id = t.id AND t.flow) IN (SELECT value FROM json_each(:partition))
+    OR (SELECT partition FROM main.tm_flow WHERE task_id = t.id AND t.flow) IN (SELECT value FROM main.json_each(:partition))
   )
   AND (
     :group IS NULL
-    OR (SELECT in_group FROM main.tm_flow WHERE task_id = t.id AND t.flow) IN (SELECT value FROM json_each(:group))
+    OR (SELECT in_group FROM main.tm_flow WHERE task_id = t.id AND t.flow) IN (SELECT value FROM main.json_each(:group))
   )
   AND (:created_before_ms IS NULL OR t.created_ms < :created_before_ms)
   AND (:created_after_ms IS NULL OR t.created_ms > :created_after_ms)
@@ -45,7 +45,7 @@ WHERE
   AND CASE
     WHEN :tags IS NULL THEN 1
     WHEN json_valid(t.tags) THEN NOT EXISTS (
-      SELECT 1 FROM json_each(:tags) AS w WHERE w.value NOT IN (SELECT value FROM json_each(t.tags))
+      SELECT 1 FROM main.json_each(:tags) AS w WHERE w.value NOT IN (SELECT value FROM main.json_each(t.tags))
     )
   END
   AND CASE
@@ -53,7 +53,7 @@ WHERE
     WHEN typeof(t.payload) = 'blob' THEN 0
     WHEN json_valid(t.payload) THEN NOT EXISTS (
       SELECT 1
-      FROM json_each(:payload) AS w
+      FROM main.json_each(:payload) AS w
       WHERE
         json_extract(t.payload, w.key) IS NOT w.value
         OR replace(coalesce(json_type(t.payload, w.key), 'null'), 'integer', 'real')
@@ -79,21 +79,21 @@ SELECT
   t.finished_ms
 FROM main.tm_task AS t INDEXED BY tm_task_live
 WHERE
-  t.queue IN (SELECT value FROM json_each(:queue))
+  t.queue IN (SELECT value FROM main.json_each(:queue))
   AND t.phase BETWEEN :first_phase AND :last_phase
   AND t.phase IS NOT NULL
   AND t.id > :after_id
   AND t.id <= :last_id
-  AND t.state IN (SELECT value FROM json_each(:state))
-  AND (:kind IS NULL OR t.kind IN (SELECT value FROM json_each(:kind)))
-  AND (:worker IS NULL OR t.worker IN (SELECT value FROM json_each(:worker)))
+  AND t.state IN (SELECT value FROM main.json_each(:state))
+  AND (:kind IS NULL OR t.kind IN (SELECT value FROM main.json_each(:kind)))
+  AND (:worker IS NULL OR t.worker IN (SELECT value FROM main.json_each(:worker)))
   AND (
     :partition IS NULL
-    OR (SELECT partition FROM main.tm_flow WHERE task_id = t.id AND t.flow) IN (SELECT value FROM json_each(:partition))
+    OR (SELECT partition FROM main.tm_flow WHERE task_id = t.id AND t.flow) IN (SELECT value FROM main.json_each(:partition))
   )
   AND (
     :group IS NULL
-    OR (SELECT in_group FROM main.tm_flow WHERE task_id = t.id AND t.flow) IN (SELECT value FROM json_each(:group))
+    OR (SELECT in_group FROM main.tm_flow WHERE task_id = t.id AND t.flow) IN (SELECT value FROM main.json_each(:group))
   )
   AND (:created_before_ms IS NULL OR t.created_ms < :created_before_ms)
   AND (:created_after_ms IS NULL OR t.created_ms > :created_after_ms)
@@ -102,7 +102,7 @@ WHERE
   AND CASE
     WHEN :tags IS NULL THEN 1
     WHEN json_valid(t.tags) THEN NOT EXISTS (
-      SELECT 1 FROM json_each(:tags) AS w WHERE w.value NOT IN (SELECT value FROM json_each(t.tags))
+      SELECT 1 FROM main.json_each(:tags) AS w WHERE w.value NOT IN (SELECT value FROM main.json_each(t.tags))
     )
   END
   AND CASE
@@ -110,7 +110,7 @@ WHERE
     WHEN typeof(t.payload) = 'blob' THEN 0
     WHEN json_valid(t.payload) THEN NOT EXISTS (
       SELECT 1
-      FROM json_each(:payload) AS w
+      FROM main.json_each(:payload) AS w
       WHERE
         json_extract(t.payload, w.key) IS NOT w.value
         OR replace(coalesce(json_type(t.payload, w.key), 'null'), 'integer', 'real')
@@ -127,7 +127,7 @@ LIMIT :limit;
 SELECT 1
 FROM main.tm_task INDEXED BY tm_task_live
 WHERE
-  queue IN (SELECT value FROM json_each(:queue))
+  queue IN (SELECT value FROM main.json_each(:queue))
   AND phase BETWEEN :first_phase AND :last_phase
   AND phase IS NOT NULL
 LIMIT 1 OFFSET :length;
@@ -138,7 +138,7 @@ LIMIT 1 OFFSET :length;
 -- plan: tm_flow_group
 SELECT task_id FROM main.tm_flow INDEXED BY tm_flow_group
 WHERE
-  in_group = (SELECT value FROM json_each(:group))
+  in_group = (SELECT value FROM main.json_each(:group))
   AND task_id > :after_id
   AND task_id <= :last_id
 ORDER BY task_id

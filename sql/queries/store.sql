@@ -82,17 +82,17 @@ ORDER BY type, name;
 -- columns: name
 SELECT s.name
 FROM main.sqlite_schema AS s
-JOIN pragma_module_list AS m ON lower(s.name) = lower(m.name)
+JOIN main.pragma_module_list AS m ON lower(s.name) = lower(m.name)
 WHERE m.name GLOB 'tm_*'
 LIMIT 1;
 
--- What hides SQLite's own function that reads JSON.
--- name: schema_hides_json
--- columns: name
-SELECT name FROM main.sqlite_schema WHERE type IN ('table', 'view') AND lower(name) = 'json_each'
-UNION ALL
-SELECT name FROM temp.sqlite_schema WHERE type IN ('table', 'view') AND lower(name) = 'json_each'
-LIMIT 1;
+-- Tables of the database that hide one of SQLite's own, of those that statements here read.
+-- name: schema_hides
+-- columns: (name)
+SELECT lower(name)
+FROM main.sqlite_schema
+WHERE type IN ('table', 'view')
+  AND (lower(name) = 'json_each' OR lower(name) GLOB 'pragma_*');
 
 -- The rows beside those of states.txt: how many of these are missing, and the first that is another.
 -- name: schema_graph
@@ -104,9 +104,9 @@ WITH
     SELECT 'move ' || from_state || ' to ' || to_state, made_by FROM main.tm_transition
   ),
   ours (name, words) AS (
-    SELECT 'state ' || (value ->> 0), (value ->> 1) || ' ' || (value ->> 2) FROM json_each(:graph, '$.states')
+    SELECT 'state ' || (value ->> 0), (value ->> 1) || ' ' || (value ->> 2) FROM main.json_each(:graph, '$.states')
     UNION ALL
-    SELECT 'move ' || (value ->> 0) || ' to ' || (value ->> 1), value ->> 2 FROM json_each(:graph, '$.moves')
+    SELECT 'move ' || (value ->> 0) || ' to ' || (value ->> 1), value ->> 2 FROM main.json_each(:graph, '$.moves')
   )
 SELECT
   (SELECT count(*) FROM main.tm_state),
