@@ -103,11 +103,15 @@ static void doctor_journal(const Doctor *doctor) {
       tm_stmt_row(&s) ? sqlite3_mprintf("%s", tm_stmt_text(&s, TM_C_JOURNAL_MODE_MODE).z) : NULL;
   tm_stmt_close(&s);
   bool is_wal = mode && sqlite3_stricmp(mode, "wal") == 0;
-  doctor_say(doctor, "journal_mode", is_wal || !is_file, "error",
-             !is_file ? "in memory, needs no journal"
-             : mode   ? mode
-                      : "unknown",
-             can_share ? "SELECT tm_init()" : "open the file through a VFS with shared memory");
+  bool is_off = mode && sqlite3_stricmp(mode, "off") == 0;
+  doctor_say(doctor, "journal_mode", is_wal || (!is_file && !is_off), "error",
+             is_off     ? "off: what fails in the middle stays so"
+             : !is_file ? "in memory, needs no WAL"
+             : mode     ? mode
+                        : "unknown",
+             can_share  ? "SELECT tm_init()"
+             : !is_file ? "PRAGMA journal_mode = MEMORY"
+                        : "open the file through a VFS with shared memory");
   sqlite3_free(mode);
 }
 
@@ -173,6 +177,19 @@ static void doctor_asks(const Doctor *doctor, const char *name, TmQuery query, c
     doctor_say(doctor, name, !broken, "error", broken ? broken : good, NULL);
   }
   sqlite3_free(broken);
+}
+
+/* SQLite looks at no CHECK for a connection that ignores them. */
+static void doctor_constraints(const Doctor *doctor) {
+  bool is_ignored = doctor_int(doctor->run, TM_Q_DOCTOR_IGNORES_CHECKS) != 0;
+  if (doctor_recover(doctor, "table_constraints")) return;
+  if (is_ignored) {
+    doctor_say(doctor, "table_constraints", false, "error",
+               "this connection ignores CHECK constraints, and cannot look at them",
+               "PRAGMA ignore_check_constraints = OFF");
+  } else {
+    doctor_asks(doctor, "table_constraints", TM_Q_DOCTOR_CONSTRAINTS, "every row keeps them");
+  }
 }
 
 static void doctor_invariant(const Doctor *doctor, const TmInvariant *invariant) {
@@ -311,7 +328,7 @@ void tm_doctor_run(TmRun *run, TmDoctorRow *row, void *arg) {
   if (tm_run_failed(run) || !doctor_schema(&doctor) || tm_run_failed(run)) return;
   doctor_objects(&doctor);
   doctor_graph(&doctor);
-  doctor_asks(&doctor, "table_constraints", TM_Q_DOCTOR_CONSTRAINTS, "every row keeps them");
+  doctor_constraints(&doctor);
   doctor_asks(&doctor, "foreign_key_check", TM_Q_DOCTOR_FOREIGN_KEYS, "every reference is there");
   for (int i = 0; i < tm_invariant_count && !tm_run_failed(run); i++) {
     doctor_invariant(&doctor, &tm_invariants[i]);

@@ -13,9 +13,13 @@ LIMIT 1;
 -- columns: (detail)
 SELECT CASE WHEN instr(c.quick_check, m.name) THEN '' ELSE m.name || ': ' END || c.quick_check
 FROM main.sqlite_schema AS m
-CROSS JOIN pragma_quick_check(m.name, 'main') AS c
+CROSS JOIN main.pragma_quick_check(m.name, 'main') AS c
 WHERE m.type = 'table' AND m.name GLOB 'tm_*' AND c.quick_check <> 'ok'
 LIMIT 1;
+
+-- name: doctor_ignores_checks
+-- columns: (is_on)
+PRAGMA ignore_check_constraints;
 
 -- name: doctor_synchronous
 -- columns: (level)
