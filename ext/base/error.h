@@ -28,6 +28,7 @@
   X(IN_TRANSACTION, "in_transaction", "the call does not work inside a transaction")               \
   X(FOREIGN_KEYS_OFF, "foreign_keys_off", "the connection does not enforce foreign keys")          \
   X(TRIGGERS_OFF, "triggers_off", "the connection does not run triggers, or takes no views")       \
+  X(JOURNAL_OFF, "journal_off", "the connection keeps no journal, and could undo nothing")         \
   X(NOT_INITIALIZED, "not_initialized", "the schema is missing or older than the library")         \
   X(SCHEMA_TOO_NEW, "schema_too_new", "the schema is newer than the library")                      \
   X(SCHEMA_CHANGED, "schema_changed",                                                              \

@@ -7,6 +7,7 @@
  *          statement journal, which a one-row VALUES would not. */
 #include "face/call.h"
 
+#include "store/journal.h"
 #include "store/schema.h"
 
 #define CALL_MAX_DEPTH 16
@@ -78,6 +79,7 @@ static void call_guard(TmCall *call) {
                  "SQLITE_DBCONFIG_ENABLE_VIEW");
   } else {
     call_guard_lock(call);
+    if (!(call->verb->flags & TM_VERB_SETS_JOURNAL)) tm_journal_need(&call->run);
   }
 }
 

@@ -19,7 +19,8 @@ enum {
   TM_VERB_SETS_ROWID = 1 << 3,  /* leaves last_insert_rowid() at the task's id */
   TM_VERB_IS_INNOCUOUS = 1 << 4,
   TM_VERB_IS_DIRECT_ONLY = 1 << 5,
-  TM_VERB_IS_JSON = 1 << 6, /* the result carries the JSON subtype */
+  TM_VERB_IS_JSON = 1 << 6,      /* the result carries the JSON subtype */
+  TM_VERB_SETS_JOURNAL = 1 << 7, /* looks for itself, after that, whether there is one */
 };
 
 typedef struct TmVerb {

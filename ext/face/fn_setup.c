@@ -17,7 +17,8 @@
 #include "store/schema.h"
 #include "tm.h"
 
-#define RETRY_US 5000
+#define RETRY_US                 5000
+#define DBCONFIG_ENABLE_COMMENTS 1022 /* newer than the headers may be */
 
 void fn_version(TmCall *call) {
   tm_call_result_static(call, TM_VERSION);
@@ -160,10 +161,25 @@ static void setup_migrate(TmCall *call, int version) {
   tm_call_result_int(call, version);
 }
 
-void fn_migrate(TmCall *call) {
+/* The texts of the schema have comments, which SQLite takes or not, since 3.49, as the connection
+ * says: that is back as it was whatever happens. An older SQLite knows no such switch. */
+static void setup_with_comments(TmCall *call, void (*body)(TmCall *call)) {
+  sqlite3 *db = call->run.context->db;
+  int is_on = 1;
+  sqlite3_db_config(db, DBCONFIG_ENABLE_COMMENTS, -1, &is_on);
+  if (!is_on) sqlite3_db_config(db, DBCONFIG_ENABLE_COMMENTS, 1, NULL);
+  body(call);
+  if (!is_on) sqlite3_db_config(db, DBCONFIG_ENABLE_COMMENTS, 0, NULL);
+}
+
+static void setup_to_asked(TmCall *call) {
   int version = tm_schema_newest();
   if (tm_args_has(call, 0)) version = (int)tm_args_int(call, 0, "version", 0, version);
   if (!tm_run_failed(&call->run)) setup_migrate(call, version);
+}
+
+void fn_migrate(TmCall *call) {
+  setup_with_comments(call, setup_to_asked);
 }
 
 /* ---- tm_init --------------------------------------------------------- */
@@ -211,12 +227,17 @@ static void setup_wal(TmRun *run) {
   }
 }
 
+static void setup_to_newest(TmCall *call) {
+  setup_migrate(call, tm_schema_newest());
+}
+
 void fn_init(TmCall *call) {
   if (!call->is_in_scope) {
     sqlite3_db_config(call->context->db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
     if (!call->is_command) setup_wal(&call->run);
+    tm_journal_need(&call->run);
   }
-  if (!tm_run_failed(&call->run)) setup_migrate(call, tm_schema_newest());
+  if (!tm_run_failed(&call->run)) setup_with_comments(call, setup_to_newest);
 }
 
 /* ---- the clock ------------------------------------------------------- */
@@ -259,7 +280,7 @@ static void setup_repaired(void *arg, const char *check, const char *did, const 
   sqlite3_str_appendf(json, ",\"rows\":%lld}", rows);
 }
 
-void fn_repair(TmCall *call) {
+static void setup_repair(TmCall *call) {
   TmText name = tm_args_has(call, 0) ? tm_args_name(call, 0, "check") : TM_NO_TEXT;
   if (call->context->depth > 1) {
     tm_error_set(&call->run.error, TM_TOO_DEEP,
@@ -276,4 +297,8 @@ void fn_repair(TmCall *call) {
   } else {
     tm_call_result_json(call, json);
   }
+}
+
+void fn_repair(TmCall *call) {
+  setup_with_comments(call, setup_repair);
 }

@@ -20,7 +20,7 @@
 
 const TmVerb tm_verbs[] = {
     /* Set-up. Direct-only: no trigger or view of a schema may change the schema. */
-    VERB(init, 0, 0, TRIES | SETUP | DIRECT, NULL, "", "schema version",
+    VERB(init, 0, 0, TRIES | SETUP | DIRECT | TM_VERB_SETS_JOURNAL, NULL, "", "schema version",
          "Sets the database up: WAL journal (file databases), foreign keys on, all pending "
          "migrations. Idempotent; waits up to the busy timeout. Refuses inside a transaction where "
          "the journal mode would have to change `[in_transaction]`. Where there can be no WAL (a "
