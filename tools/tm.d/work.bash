@@ -72,8 +72,8 @@ bring_back_the_dead() {
   param[host]=$host:
   ask <<'SQL'
 SELECT DISTINCT t.worker
-FROM tm_queue AS q CROSS JOIN tm_task AS t INDEXED BY tm_task_live ON t.queue = q.name AND t.phase BETWEEN 2 AND 2
-WHERE substr(t.worker, 1, length(:host)) = :host
+FROM tm_task AS t INDEXED BY tm_task_live
+WHERE t.queue IN (SELECT name FROM tm_queue) AND t.phase = 2 AND substr(t.worker, 1, length(:host)) = :host
   AND substr(t.worker, length(:host) + 1) NOT GLOB '*[^0-9/-]*' LIMIT 10000;
 SQL
   while IFS= read -r worker; do
