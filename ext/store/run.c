@@ -221,9 +221,11 @@ void tm_stmt_close(TmStmt *stmt) {
   TmContext *context = stmt->run->context;
   tm_error_sqlite(&stmt->run->error, context->db, sqlite3_reset(stmt->stmt));
   sqlite3_clear_bindings(stmt->stmt);
-  /* SQLite compiles anew what it finds another schema for: look what that is. */
+  /* SQLite compiles anew what it finds another schema for: look what that is. A PRAGMA it compiles
+   * anew each time. */
   int compiled = sqlite3_stmt_status(stmt->stmt, SQLITE_STMTSTATUS_REPREPARE, 0);
-  if (compiled > context->compiled[stmt->query]) context->is_inspected = false;
+  bool is_pragma = strncmp(tm_query_text[stmt->query], "PRAGMA", 6) == 0;
+  if (compiled > context->compiled[stmt->query] && !is_pragma) context->is_inspected = false;
   context->compiled[stmt->query] = compiled;
   if (!stmt->is_hidden && !context->cached[stmt->query] && tm_context_keep(context)) {
     context->cached[stmt->query] = stmt->stmt;
