@@ -64,10 +64,12 @@ TmText tm_args_text(TmCall *call, int arg, const char *name) {
     tm_error_set(&call->run.error, TM_BAD_ARGUMENT, "%s is %s, give text", name, args_type(value));
     return TM_NO_TEXT;
   }
-  TmText text = {(const char *)sqlite3_value_text(value), 0};
-  text.n = sqlite3_value_bytes(value);
-  if (!text.z) tm_error_nomem(&call->run.error);
-  return text;
+  const char *text = (const char *)sqlite3_value_text(value);
+  if (!text) {
+    tm_error_nomem(&call->run.error);
+    return TM_NO_TEXT;
+  }
+  return (TmText){text, sqlite3_value_bytes(value)};
 }
 
 void tm_args_check_name(TmCall *call, const char *name, TmText text) {
@@ -188,7 +190,6 @@ static void args_queue_array(TmCall *call, const TmJsonValue *array, TmQueues *q
 
 void tm_args_queues(TmCall *call, int arg, TmQueues *queues) {
   queues->count = 0;
-  if (tm_run_failed(&call->run)) return;
   TmText text = tm_args_text(call, arg, "queue");
   TmJsonValue json;
   if (text.z && text.n > 0 && text.z[0] == '[' && tm_json_parse(text.z, text.n, &json)) {

@@ -67,6 +67,14 @@ static bool doctor_recover(const Doctor *doctor, const char *name) {
   return true;
 }
 
+/* What a statement has found, for as long as it takes to say it: no memory for that is no health.
+ */
+static char *doctor_copy(const Doctor *doctor, const char *text) {
+  char *copy = sqlite3_mprintf("%s", text ? text : "a row");
+  if (!copy) tm_error_nomem(&doctor->run->error);
+  return copy;
+}
+
 /* ---- the connection -------------------------------------------------- */
 
 static sqlite3_int64 doctor_int(TmRun *run, TmQuery query) {
@@ -100,7 +108,7 @@ static void doctor_journal(const Doctor *doctor) {
   TmStmt s;
   tm_stmt_open(run, TM_Q_JOURNAL_MODE, &s);
   char *mode =
-      tm_stmt_row(&s) ? sqlite3_mprintf("%s", tm_stmt_text(&s, TM_C_JOURNAL_MODE_MODE).z) : NULL;
+      tm_stmt_row(&s) ? doctor_copy(doctor, tm_stmt_text(&s, TM_C_JOURNAL_MODE_MODE).z) : NULL;
   tm_stmt_close(&s);
   bool is_wal = mode && sqlite3_stricmp(mode, "wal") == 0;
   bool is_off = mode && sqlite3_stricmp(mode, "off") == 0;
@@ -171,7 +179,7 @@ static void doctor_asks(const Doctor *doctor, const char *name, TmQuery query, c
   TmStmt s;
   tm_stmt_open(doctor->run, query, &s);
   char *broken = NULL;
-  if (tm_stmt_row(&s)) broken = sqlite3_mprintf("%s", tm_stmt_text(&s, 0).z);
+  if (tm_stmt_row(&s)) broken = doctor_copy(doctor, tm_stmt_text(&s, 0).z);
   tm_stmt_close(&s);
   if (!doctor_recover(doctor, name)) {
     doctor_say(doctor, name, !broken, "error", broken ? broken : good, NULL);
@@ -199,8 +207,7 @@ static void doctor_invariant(const Doctor *doctor, const TmInvariant *invariant)
   if (rc == SQLITE_OK) rc = sqlite3_step(stmt);
   char *broken = NULL;
   if (rc == SQLITE_ROW) {
-    const unsigned char *text = sqlite3_column_text(stmt, 0);
-    broken = sqlite3_mprintf("%s", text ? (const char *)text : "a row");
+    broken = doctor_copy(doctor, (const char *)sqlite3_column_text(stmt, 0));
   } else {
     tm_error_sqlite(&run->error, run->context->db, rc);
   }

@@ -380,9 +380,18 @@ double tm_stmt_real(const TmStmt *stmt, int column) {
   return sqlite3_column_double(stmt->stmt, column);
 }
 
+/* In a database whose encoding is not UTF-8 a text takes memory to read: want of it is no NULL. */
+static void stmt_need_memory(const TmStmt *stmt, int column) {
+  if (!tm_stmt_is_null(stmt, column)) tm_error_nomem(&stmt->run->error);
+}
+
 TmText tm_stmt_text(const TmStmt *stmt, int column) {
   TmText text = {(const char *)sqlite3_column_text(stmt->stmt, column), 0};
-  text.n = text.z ? sqlite3_column_bytes(stmt->stmt, column) : 0;
+  if (text.z) {
+    text.n = sqlite3_column_bytes(stmt->stmt, column);
+  } else {
+    stmt_need_memory(stmt, column);
+  }
   return text;
 }
 
@@ -391,7 +400,10 @@ TmValue tm_stmt_value(const TmStmt *stmt, int column) {
   switch (value.type) {
   case SQLITE_INTEGER: value.i = sqlite3_column_int64(stmt->stmt, column); break;
   case SQLITE_FLOAT: value.r = sqlite3_column_double(stmt->stmt, column); break;
-  case SQLITE_TEXT: value.data = sqlite3_column_text(stmt->stmt, column); break;
+  case SQLITE_TEXT:
+    value.data = sqlite3_column_text(stmt->stmt, column);
+    if (!value.data) stmt_need_memory(stmt, column);
+    break;
   case SQLITE_BLOB: value.data = sqlite3_column_blob(stmt->stmt, column); break;
   default: break;
   }
