@@ -131,8 +131,7 @@ void tm_limit_forget(TmRun *run, sqlite3_int64 limit) {
     is_more = tm_stmt_row(&s);
     if (is_more) {
       TmText next = tm_stmt_text(&s, TM_C_LIMIT_NEXT_PARTITIONED_QUEUE);
-      n = next.n > TM_NAME_MAX_BYTES ? TM_NAME_MAX_BYTES : next.n;
-      memcpy(name, next.z, (size_t)n);
+      is_more = tm_queue_keep_name(run, next, name, &n);
     }
     tm_stmt_close(&s);
     if (is_more) limit_forget(run, (TmText){name, n}, limit);

@@ -341,11 +341,8 @@ static bool prune_next(TmRun *run, char *name, int *n) {
   tm_stmt_open(run, TM_Q_PRUNE_NEXT, &s);
   tm_stmt_bind_text(&s, TM_P_PRUNE_NEXT_AFTER, (TmText){name, *n});
   bool is_there = tm_stmt_row(&s);
-  if (is_there) {
-    TmText next = tm_stmt_text(&s, TM_C_PRUNE_NEXT_QUEUE);
-    *n = next.n > TM_NAME_MAX_BYTES ? TM_NAME_MAX_BYTES : next.n;
-    memcpy(name, next.z, (size_t)*n);
-  }
+  if (is_there)
+    is_there = tm_queue_keep_name(run, tm_stmt_text(&s, TM_C_PRUNE_NEXT_QUEUE), name, n);
   tm_stmt_close(&s);
   return is_there;
 }

@@ -160,17 +160,26 @@ void tm_queue_set_paused(TmRun *run, TmText name, bool is_paused) {
   }
 }
 
+/* Cut to fit it would be found again for ever. */
+bool tm_queue_keep_name(TmRun *run, TmText next, char *name, int *n) {
+  if (next.n > TM_NAME_MAX_BYTES) {
+    tm_error_set(&run->error, TM_RULE_BROKEN,
+                 "a queue has a name of %d bytes, at most %d are allowed, see tm_doctor for a row "
+                 "that somebody wrote around the rules",
+                 next.n, TM_NAME_MAX_BYTES);
+    return false;
+  }
+  *n = next.n;
+  if (next.z) memcpy(name, next.z, (size_t)next.n);
+  return true;
+}
+
 bool tm_queue_next(TmRun *run, char *name, int *n) {
   TmStmt s;
   tm_stmt_open(run, TM_Q_QUEUE_NEXT, &s);
   tm_stmt_bind_text(&s, TM_P_QUEUE_NEXT_AFTER, (TmText){name, *n});
   bool is_there = tm_stmt_row(&s);
-  if (is_there) {
-    TmText next = tm_stmt_text(&s, TM_C_QUEUE_NEXT_NAME);
-    *n = next.n > TM_NAME_MAX_BYTES ? TM_NAME_MAX_BYTES : next.n;
-    memcpy(name, next.z, (size_t)*n);
-    name[*n] = 0;
-  }
+  if (is_there) is_there = tm_queue_keep_name(run, tm_stmt_text(&s, TM_C_QUEUE_NEXT_NAME), name, n);
   tm_stmt_close(&s);
   return is_there;
 }

@@ -40,4 +40,8 @@ void tm_queue_set_paused(TmRun *run, TmText name, bool is_paused);
  * (TM_NAME_MAX_BYTES + 1 bytes); start with *n = 0. */
 bool tm_queue_next(TmRun *run, char *name, int *n);
 
+/* Copy the name that a walk has come to into `name` (TM_NAME_MAX_BYTES bytes); false and
+ * [rule_broken] where it is longer than a name can be. */
+bool tm_queue_keep_name(TmRun *run, TmText next, char *name, int *n);
+
 #endif
