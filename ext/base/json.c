@@ -44,8 +44,9 @@ static const char *json_skip_digits(const char *at, const char *end) {
   return at > first ? at : NULL;
 }
 
+/* There is a byte at `at`. */
 static const char *json_skip_number(const char *at, const char *end) {
-  if (at < end && *at == '-') at++;
+  if (*at == '-') at++;
   at = at < end && *at == '0' ? at + 1 : json_skip_digits(at, end);
   if (at != NULL && at < end && *at == '.') at = json_skip_digits(at + 1, end);
   if (at != NULL && at < end && (*at == 'e' || *at == 'E')) {
@@ -407,7 +408,8 @@ bool tm_json_equals(const TmJsonValue *text, const char *word) {
 
 /* -- Writing ----------------------------------------------------------------------------------- */
 
-/* The length of the well-formed UTF-8 sequence at `at`, of which `left` bytes are there, or 0. */
+/* The length of the well-formed UTF-8 sequence of more than one byte at `at`, of which `left` bytes
+ * are there, or 0. */
 static int json_utf8_bytes(const unsigned char *at, int left) {
   unsigned char lead = at[0];
   int n = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
@@ -415,7 +417,6 @@ static int json_utf8_bytes(const unsigned char *at, int left) {
   unsigned char low = lead == 0xe0 ? 0xa0 : lead == 0xf0 ? 0x90 : 0x80;
   unsigned char high = lead == 0xed ? 0x9f : lead == 0xf4 ? 0x8f : 0xbf;
 
-  if (lead < 0x80) return 1;
   if (lead < 0xc2 || lead > 0xf4 || left < n) return 0;
   if (at[1] < low || at[1] > high) return 0;
   for (int k = 2; k < n; k++) {

@@ -193,13 +193,12 @@ static bool claim_find_queue(TmRun *run, TmText name, TmQueueRow *queue) {
 /* Look under the lock. What the connection knew of the queue holds, or is read again. */
 static bool claim_open(TmRun *run, const TmClaim *claim, TmText name, TmQueueRow *queue,
                        TmStmt *s) {
-  bool is_current = false;
   s->stmt = NULL;
-  while (!is_current && claim_find_queue(run, name, queue)) {
+  while (claim_find_queue(run, name, queue)) {
     sqlite3_int64 stamp = run->context->settings.stamp;
     bool is_row = claim_choose(run, &choice_probe, claim, queue, 0, s);
     if (is_row) tm_run_begin_from(run, s);
-    is_current = is_row && run->context->settings.stamp == stamp && !tm_run_failed(run);
+    bool is_current = is_row && run->context->settings.stamp == stamp && !tm_run_failed(run);
     if (is_current) return true;
     tm_stmt_close(s);
     if (!is_row) {

@@ -192,7 +192,7 @@ static bool depend_is_blocked(const TmTask *task) {
 }
 
 static void depend_unblock(TmRun *run, TmTask *task, sqlite3_int64 needs_id, TmState needed) {
-  if (tm_run_failed(run) || task->state != TM_BLOCKED) return;
+  if (task->state != TM_BLOCKED) return;
   /* A group that failed in the same moment is noted, and what follows from that comes next. */
   TmAwaited awaited;
   if (tm_await_ended(run, task->id, &awaited) && awaited.is_failure) return;
@@ -376,7 +376,7 @@ void tm_depend_group_ended(TmRun *run, TmText group) {
 }
 
 sqlite3_int64 tm_depend_settle(TmRun *run, sqlite3_int64 limit) {
-  if (tm_run_failed(run) || run->context->settling || limit <= 0) return 0;
+  if (tm_run_failed(run) || run->context->settling) return 0;
   TmSettling settling = {.left = limit, .has_notes = true};
   settle_run(run, &settling);
   if (!settling.has_notes && settling.left < limit && !tm_run_failed(run)) {

@@ -105,7 +105,7 @@ static bool enqueue_insert(TmRun *run, const TmEnqueue *task, const TmUniqueKey 
                            bool is_in_scope) {
   if (is_in_scope) tm_queue_need(run, task->queue);
   Outcome outcome = enqueue_try(run, task, key, is_in_scope, false);
-  if (outcome == STALE || (outcome == QUEUE_MISSING && !is_in_scope && run->has_begun)) {
+  if (outcome == STALE || (outcome == QUEUE_MISSING && !is_in_scope)) {
     /* What the connection knew did not hold, or may not: read it, and try once more. */
     tm_run_begin_stale(run);
     tm_run_begin(run);

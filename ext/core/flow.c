@@ -43,8 +43,7 @@ static void flow_tell(TmRun *run, sqlite3_int64 id, unsigned flow, TmState from,
     tm_stmt_bind_text(&s, TM_P_FLOW_MOVED_FROM_STATE, tm_text_of(tm_state_name(from)));
   }
   tm_stmt_bind_text(&s, TM_P_FLOW_MOVED_TO_STATE, tm_text_of(tm_state_name(to)));
-  while (tm_stmt_row(&s)) {
-  }
+  tm_stmt_row(&s);
   TmProof proof = tm_stmt_proof(&s);
   tm_stmt_close(&s);
   if (!proof.is_proven) {

@@ -69,7 +69,6 @@ void tm_spare_value(TmSpare *spare, TmSpareColumn column, const TmValue *value) 
 }
 
 void tm_spare_bind(const TmSpare *spare, TmStmt *stmt, int param) {
-  if (!spare->is_kept) return;
   sqlite3_int64 left = spare->total_bytes;
   for (int i = 0; i < TM_SPARE_COLUMNS; i++) left -= spare->bytes[i];
   /* One total of all cannot be met, because the header grows by a byte at 58. */

@@ -43,6 +43,6 @@ void tm_spare_open(TmRun *run, const TmTask *task, TmSpare *spare);
 void tm_spare_int(TmSpare *spare, TmSpareColumn column, sqlite3_int64 value);
 void tm_spare_text(TmSpare *spare, TmSpareColumn column, TmText text); /* absent: NULL */
 void tm_spare_value(TmSpare *spare, TmSpareColumn column, const TmValue *value);
-void tm_spare_bind(const TmSpare *spare, TmStmt *stmt, int param);
+void tm_spare_bind(const TmSpare *spare, TmStmt *stmt, int param); /* of one that is kept */
 
 #endif

@@ -135,7 +135,7 @@ static void steer_delete_history(TmRun *run, const TmTask *task) {
     tm_stmt_open(run, TM_Q_EVENT_DELETE, &s);
     tm_stmt_bind_int(&s, TM_P_EVENT_DELETE_ID, id);
     tm_stmt_write(&s, "tm_event");
-    if (previous_id >= id) return; /* a chain out of order: the trigger takes what is left */
+    if (previous_id >= id) return; /* out of order: the doctor names what is left of it */
     id = previous_id;
   }
 }
@@ -155,7 +155,7 @@ static bool steer_is_needed(TmRun *run, const TmTask *task, TmIfNeeded if_needed
 }
 
 static bool steer_delete(TmRun *run, TmTask *task, const TmSteer *steer) {
-  if (tm_run_failed(run) || steer_is_needed(run, task, steer->if_needed)) return false;
+  if (steer_is_needed(run, task, steer->if_needed)) return false;
   tm_task_need_still(run, task);
   Leftover before = steer_leftover(run, task);
   if (!before.is_there) tm_run_unreadable(run, "tm_task, tm_event or tm_attempt");

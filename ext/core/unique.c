@@ -227,7 +227,6 @@ void tm_unique_take(TmRun *run, const TmUnique *unique, const TmUniqueKey *key) 
 /* ---- the others -------------------------------------------------------- */
 
 bool tm_unique_is_free(TmRun *run, const TmTask *task, bool is_many) {
-  if (tm_run_failed(run)) return false;
   TmStmt s;
   tm_stmt_open(run, TM_Q_UNIQUE_RIVAL, &s);
   tm_stmt_bind_int(&s, TM_P_UNIQUE_RIVAL_TASK_ID, task->id);

@@ -157,7 +157,7 @@ void tm_call_execute(TmCall *call) {
   if (tm_run_failed(&call->run)) return;
   sqlite3_int64 rowid = sqlite3_last_insert_rowid(call->context->db);
   call->context->depth++;
-  if (!call_is_done_outside(call) && !tm_run_failed(&call->run)) call_open_scope(call);
+  if (!call_is_done_outside(call)) call_open_scope(call);
   call->context->depth--;
   if (tm_run_failed(&call->run)) call->run.task_id = 0;
   bool keeps = !(call->verb->flags & TM_VERB_SETS_ROWID) || tm_run_failed(&call->run);
@@ -180,9 +180,9 @@ void tm_call_result_static(TmCall *call, const char *text) {
 void tm_call_result_json(TmCall *call, sqlite3_str *json) {
   int rc = sqlite3_str_errcode(json);
   char *text = sqlite3_str_finish(json);
-  if (rc != SQLITE_OK || !text) {
+  if (rc != SQLITE_OK) {
     sqlite3_free(text);
-    tm_error_sqlite(&call->run.error, call->context->db, rc == SQLITE_OK ? SQLITE_NOMEM : rc);
+    tm_error_sqlite(&call->run.error, call->context->db, rc);
     return;
   }
   call->type = TM_RESULT_TEXT;

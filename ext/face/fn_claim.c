@@ -93,7 +93,7 @@ void fn_claim(TmCall *call) {
   sqlite3_int64 claimed = tm_run_failed(&call->run) ? 0 : tm_claim_run(&call->run, &claim);
   if (is_array) sqlite3_str_appendchar(json, 1, ']');
   call->context->is_busy_queue = claimed > 0;
-  if (claimed > 0 && !tm_run_failed(&call->run)) {
+  if (claimed > 0) {
     tm_call_result_json(call, json);
   } else {
     sqlite3_free(sqlite3_str_finish(json));

@@ -137,7 +137,7 @@ static bool setup_with_foreign_keys_off(TmCall *call, int from, int to) {
 }
 
 static bool setup_needs_savepoint(int from, int to) {
-  return from != to && (tm_migrate_drops(from, to) || tm_migrate_makes_anew(from, to));
+  return from != to && tm_migrate_drops(from, to); /* as a step does that makes a table anew */
 }
 
 /* Bring the schema to `version`; asks for the atomic scope where no table is dropped. */

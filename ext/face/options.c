@@ -36,7 +36,7 @@ static void options_unknown(TmOptions *options, const TmJsonValue *key) {
   }
   if (best) {
     tm_error_set(error, TM_UNKNOWN_OPTION, "no option '%.40s', did you mean '%s'?", word, best);
-  } else if (options->count) {
+  } else {
     tm_error_set(error, TM_UNKNOWN_OPTION, "no option '%.40s', the first known one is '%s'", word,
                  options->names[0]);
   }
@@ -77,7 +77,7 @@ void tm_options_read(TmOptions *options, TmCall *call, int arg, const char *cons
   TmJsonValue object;
   TmText text = tm_args_text(call, arg, "options");
   if (!text.z) text = tm_text_of(empty);
-  if (!tm_json_parse(text.z, text.n, &object) && !tm_run_failed(&call->run)) {
+  if (!tm_json_parse(text.z, text.n, &object)) {
     tm_error_set(&call->run.error, TM_BAD_JSON, "options are not valid JSON: %.40s", text.z);
   }
   tm_options_read_json(options, call, &object, names, count);
@@ -85,7 +85,7 @@ void tm_options_read(TmOptions *options, TmCall *call, int arg, const char *cons
 
 /* True where the option is there and no error stands in the way of reading it. */
 static bool options_has(const TmOptions *options, int i) {
-  return !tm_run_failed(&options->call->run) && i < options->count && options->is_given[i];
+  return !tm_run_failed(&options->call->run) && options->is_given[i];
 }
 
 static void options_bad(TmOptions *options, int i, const char *wanted) {

@@ -61,14 +61,13 @@ static RepairCheck *repair_find(RepairReport *report, const char *name) {
 static sqlite3_int64 repair_exec(TmRun *run, TmQuery query, bool has_triggers) {
   sqlite3 *db = run->context->db;
   sqlite3_stmt *stmt = NULL;
-  if (tm_run_failed(run)) return 0;
   if (!has_triggers) sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
   int rc = sqlite3_prepare_v2(db, tm_query_text[query], -1, &stmt, NULL);
   int now = stmt ? sqlite3_bind_parameter_index(stmt, ":now_ms") : 0;
   int graph = stmt ? sqlite3_bind_parameter_index(stmt, ":graph") : 0;
   if (now) sqlite3_bind_int64(stmt, now, run->now_ms);
   if (graph) sqlite3_bind_text(stmt, graph, tm_graph_text, -1, SQLITE_STATIC);
-  while (rc == SQLITE_OK || rc == SQLITE_ROW) rc = sqlite3_step(stmt);
+  if (rc == SQLITE_OK) rc = sqlite3_step(stmt);
   sqlite3_int64 rows = rc == SQLITE_DONE ? sqlite3_changes64(db) : 0;
   tm_error_sqlite(&run->error, db, rc);
   sqlite3_finalize(stmt);

@@ -51,7 +51,7 @@ static void migrate_check_names(TmRun *run, int from, int to) {
   TmStmt s;
   for (int v = from + 1; v <= to && !tm_run_failed(run); v++) {
     const TmMigration *step = migrate_find(v);
-    for (int i = 0; step && step->makes[i]; i++) {
+    for (int i = 0; step->makes[i]; i++) {
       if (migrate_is_there(from, step->makes[i])) continue;
       tm_stmt_open(run, TM_Q_SCHEMA_OBJECT, &s);
       tm_stmt_bind_text(&s, TM_P_SCHEMA_OBJECT_NAME, tm_text_of(step->makes[i]));

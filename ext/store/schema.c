@@ -75,7 +75,7 @@ bool tm_schema_is_part(const TmSchemaPart *part, const char *type, TmText sql) {
   if (!type || !sql.z || strcmp(type, part->type) != 0 || sql.n < before) return false;
   if (memcmp(sql.z, part->sql, (size_t)before) != 0) return false;
   TmText ours = tm_text_of(name + strlen("main."));
-  while (ours.n > 0 && strchr("; \n", ours.z[ours.n - 1])) ours.n--;
+  while (strchr("; \n", ours.z[ours.n - 1])) ours.n--;
   sql.z += before;
   sql.n -= before;
   if (ours.n == sql.n && memcmp(ours.z, sql.z, (size_t)sql.n) == 0) return true;
@@ -167,7 +167,7 @@ static bool schema_has_table(const char *place) {
     const TmSchemaPart *part = &tm_schema_parts[i];
     bool is_same = (size_t)(end - place) == strlen(part->name) &&
                    memcmp(part->name, place, (size_t)(end - place)) == 0;
-    if (is_same && strcmp(part->type, "table") == 0) return true;
+    if (is_same) return true;
   }
   return false;
 }

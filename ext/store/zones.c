@@ -14,7 +14,6 @@ const TmZone *tm_zones_get(TmZones *zones, TmText name, TmError *error) {
   sqlite3_int64 now_ms = tm_os_monotonic_us() / 1000;
   int place = zones->oldest;
 
-  if (error->rc != SQLITE_OK) return NULL;
   for (int i = 0; i < TM_ZONES_KEPT && name.n <= TM_ZONE_NAME_MAX_BYTES; i++) {
     if (!zones->kept[i].zone || !zones_has_name(zones->kept[i].name, name)) continue;
     if (now_ms - zones->kept[i].read_ms < TM_ZONES_FRESH_MS) return zones->kept[i].zone;
