@@ -59,6 +59,10 @@ static void test_error_sqlite(Tally *tally) {
   check(tally, error_reads(&error, SQLITE_BUSY_SNAPSHOT, NULL),
         "without a connection the code passes on alone");
   tm_error_clear(&error);
+  tm_error_sqlite(&error, NULL, SQLITE_TOOBIG);
+  check(tally, error_reads(&error, SQLITE_TOOBIG, NULL),
+        "so does that of a value over a limit, which nobody knows then");
+  tm_error_clear(&error);
 
   if (sqlite3_open(":memory:", &db) != SQLITE_OK) abort();
   rc = sqlite3_exec(db, "SELECT * FROM nowhere", NULL, NULL, NULL);

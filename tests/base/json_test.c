@@ -340,6 +340,7 @@ static void test_json_text(Tally *tally) {
             text_decodes("\"\\udc00\\ud800\"", "\xef\xbf\xbd\xef\xbf\xbd", 6) &&
             text_decodes("\"\\ud800\\n\"", "\xef\xbf\xbd\n", 4) &&
             text_decodes("\"\\ud800\\n12345\"", "\xef\xbf\xbd\n12345", 9) &&
+            text_decodes("\"\\ud800nobody\"", "\xef\xbf\xbdnobody", 9) &&
             text_decodes("\"\\ud83d\\u00e9\"", "\xef\xbf\xbd\xc3\xa9", 5) &&
             text_decodes("\"\\ud83d\\ue000\"", "\xef\xbf\xbd\xee\x80\x80", 6) &&
             text_decodes("\"\\ud800\\ud83d\\ude00\"", "\xef\xbf\xbd\xf0\x9f\x98\x80", 7),
@@ -407,7 +408,8 @@ static void test_json_write_text(Tally *tally) {
   check(tally,
         text_writes("\xc3", 1, "\"" FFFD "\"") && text_writes("\xe2\x82", 2, "\"" FFFD FFFD "\"") &&
             text_writes("\xf0\x9f\x98", 3, "\"" FFFD FFFD FFFD "\"") &&
-            text_writes("\xe2\"", 2, "\"" FFFD "\\\"\""),
+            text_writes("\xe2\"", 2, "\"" FFFD "\\\"\"") &&
+            text_writes("\xe2\x82y", 3, "\"" FFFD FFFD "y\""),
         "so does each byte of a cut sequence");
   check(tally,
         text_writes("\xc0\xaf", 2, "\"" FFFD FFFD "\"") &&

@@ -147,6 +147,10 @@ static void test_rule_spans(Tally *tally) {
         rule_has_span("XXX3EDT4,0/0,J365/23", utc(2050, 6, 1, 0, 0), utc(2050, 1, 1, 3, 0),
                       utc(2051, 1, 1, 3, 0), -14400),
         "saving that begins where it ends lasts all year");
+  check(tally,
+        rule_has_span("AAA0BBB,J365/25,0/2", utc(2050, 6, 1, 0, 0), utc(2050, 1, 1, 1, 0),
+                      utc(2051, 1, 1, 1, 0), 3600),
+        "also where it begins in the year before");
 }
 
 /* ---- files ------------------------------------------------------------------------------- */
@@ -303,6 +307,21 @@ static bool is_refused(Bytes file, int at, int byte, const char *words) {
   return is_right;
 }
 
+/* A file of version 1 with so many types, and no change. */
+static Bytes with_types(int types) {
+  Bytes file = {.n = 0};
+
+  memcpy(file.at, "TZif", 4);
+  file.n = 4;
+  for (int i = 0; i < 16; i++) put(&file, 0, 1);
+  for (int i = 0; i < 4; i++) put(&file, 0, 4);
+  put(&file, types, 4);
+  put(&file, 4, 4);
+  for (int i = 0; i < types; i++) put(&file, 0, 6);
+  put(&file, 0, 4);
+  return file;
+}
+
 static void test_file_damage(Tally *tally) {
   Bytes file = make_file(BERLIN);
   const int second = 76;        /* where the second block begins */
@@ -319,6 +338,7 @@ static void test_file_damage(Tally *tally) {
   check(tally, is_refused(file, second + 36, 0xff, "not of the format TZif"),
         "more types than bytes");
   check(tally, is_refused(file, second + 39, 0, "its types are not 1 to 256"), "no types");
+  check(tally, is_refused(with_types(257), 0, 'T', "its types are not 1 to 256"), "257 types");
   check(tally, is_refused(file, second + 31, 1, "leap seconds"), "leap seconds");
   check(tally, is_refused(file, data + 17, 3, "an offset is out of bounds"),
         "a type that is not there");

@@ -104,6 +104,24 @@ static void count_message(void *count, int rc, const char *message) {
   ++*(int *)count;
 }
 
+static int deny_calls(void *nothing, int operation, const char *a, const char *b, const char *c,
+                      const char *d) {
+  (void)nothing, (void)a, (void)b, (void)c, (void)d;
+  return operation == SQLITE_FUNCTION ? SQLITE_DENY : SQLITE_OK;
+}
+
+static void test_unsure_load(Tally *tally) {
+  sqlite3 *db = NULL;
+
+  check(tally, sqlite3_open(":memory:", &db) == SQLITE_OK, "a connection opens");
+  sqlite3_set_authorizer(db, deny_calls, NULL);
+  check(tally, sqlite3_tm_init(db, NULL, NULL) == SQLITE_AUTH,
+        "a load that may not ask whether it was before fails, in few words for who wants none");
+  sqlite3_set_authorizer(db, NULL, NULL);
+  check(tally, sqlite3_tm_init(db, NULL, NULL) == SQLITE_OK, "and does when it may");
+  check(tally, sqlite3_close(db) == SQLITE_OK, "sqlite3_close() succeeds");
+}
+
 /* An application that watches SQLite's log must not find each of its connections there. */
 static void test_quiet_load(Tally *tally, const int *messages) {
   sqlite3 *db = NULL;
@@ -140,6 +158,7 @@ int main(void) {
   test_life_in_a_file(&tally);
   test_close_after_error(&tally);
   test_quiet_load(&tally, &messages);
+  test_unsure_load(&tally);
   test_drop_modules(&tally);
   printf("%d passed, %d failed\n", tally.passed, tally.failed);
   return tally.failed == 0 ? 0 : 1;
