@@ -132,8 +132,8 @@ static sqlite3_int64 repair_lapsed(TmRun *run) {
 /* ---- the cures ------------------------------------------------------------- */
 
 typedef struct RepairStep {
+  enum { NO_STEP, IS_PLAIN, HAS_TRIGGERS } how;
   TmQuery query;
-  bool has_triggers;
 } RepairStep;
 
 typedef struct RepairCure {
@@ -141,39 +141,35 @@ typedef struct RepairCure {
   const char *did;
   sqlite3_int64 (*run)(TmRun *run);
   bool needs_clock;
-  int count;
-  RepairStep steps[17];
+  RepairStep steps[18]; /* one more than any has: behind the last is none */
 } RepairCure;
 
 #define DO(name)                                                                                   \
-  { TM_Q_REPAIR_##name, true }
+  { HAS_TRIGGERS, TM_Q_REPAIR_##name }
 #define PLAIN(name)                                                                                \
-  { TM_Q_REPAIR_PLAIN_##name, false }
+  { IS_PLAIN, TM_Q_REPAIR_PLAIN_##name }
 
 /* Whatever is wrong with the counts of the limits: all are counted anew. */
 #define LIMITS DO(PLACES), DO(PARTITIONS), DO(LIMITS_GONE), DO(LIMITS)
 
 static const RepairCure cures[] = {
-    {"foreign_keys", "turned them on for this connection", repair_foreign_keys, false, 0, {{0}}},
-    {"settings_are_one_row", "restored the row", NULL, false, 1, {DO(SETTINGS)}},
+    {"foreign_keys", "turned them on for this connection", repair_foreign_keys, false, {{0}}},
+    {"settings_are_one_row", "restored the row", NULL, false, {DO(SETTINGS)}},
     {"schema_objects",
      "made the missing triggers, indexes and views",
      repair_objects,
      false,
-     0,
      {{0}}},
     {"state_graph",
      "made its rows those of the library, removed the history of other moves",
      NULL,
      false,
-     8,
      {PLAIN(GRAPH_STATES), PLAIN(GRAPH_MOVES), DO(GRAPH_EVENTS), PLAIN(GRAPH_MOVES_GONE),
       PLAIN(GRAPH_STATES_GONE), PLAIN(CHAIN), PLAIN(NEWEST), PLAIN(ENDS)}},
     {"foreign_key_check",
      "made missing queues, removed rows whose task, queue or move is not there",
      NULL,
      false,
-     17,
      {DO(FK_QUEUES), DO(FK_ATTEMPTS), DO(FK_NOTES), DO(FK_COUNTS), DO(FK_DEPENDENCIES),
       DO(FK_SETTLE), DO(FK_GROUPS), DO(FK_WAITS), DO(GROUPS), DO(MOVES), PLAIN(CHAIN),
       PLAIN(NEWEST), PLAIN(ENDS), LIMITS}},
@@ -181,136 +177,117 @@ static const RepairCure cures[] = {
      "cleared the bits that say so, counted the needs again",
      NULL,
      false,
-     6,
      {DO(UNMET_ROWS), DO(FLOW_BITS), DO(GROUP_BITS), DO(UNMET), DO(SETTLE), DO(STAMP)}},
     {"unique_tasks_have_a_key",
      "cleared the bits that say so, removed keys whose task is not there",
      NULL,
      false,
-     3,
      {DO(KEYS_GONE), DO(KEYS_OWNED), DO(KEYS_BITS)}},
     {"keys_are_of_unique_tasks",
      "set the bits, removed keys whose task is not there",
      NULL,
      false,
-     3,
      {DO(KEYS_GONE), DO(KEYS_OWNED), DO(KEYS_BITS)}},
     {"keys_are_held_while_they_should",
      "took the keys, or let them go",
      NULL,
      false,
-     2,
      {DO(KEYS_FREE), DO(KEYS_HELD)}},
     {"dependencies_are_told_by_bits",
      "set the bits",
      NULL,
      false,
-     6,
      {DO(UNMET_ROWS), DO(BITS), DO(GROUP_BITS), DO(UNMET), DO(SETTLE), DO(STAMP)}},
-    {"times_are_due", "set when they are due", NULL, false, 1, {DO(TIMES)}},
-    {"times_are_told_by_bits", "set the bits", NULL, false, 2, {DO(TIMES_BITS), DO(TIMES_USED)}},
+    {"times_are_due", "set when they are due", NULL, false, {DO(TIMES)}},
+    {"times_are_told_by_bits", "set the bits", NULL, false, {DO(TIMES_BITS), DO(TIMES_USED)}},
     {"needs_waited_for_are_counted",
      "counted them again",
      NULL,
      false,
-     5,
      {DO(UNMET_ROWS), DO(GROUP_BITS), DO(UNMET), DO(SETTLE), DO(STAMP)}},
     {"tasks_that_wait_for_others_are_blocked",
      "let the tasks go",
      NULL,
      false,
-     3,
      {DO(UNMET), DO(WAITS), DO(GROUP_WAITS)}},
     {"blocked_tasks_wait_for_others",
      "noted them for the next claim or tick",
      NULL,
      false,
-     2,
      {DO(SETTLE), DO(STAMP)}},
     {"nobody_waits_for_a_finished_task",
      "noted them for the next claim or tick",
      NULL,
      false,
-     2,
      {DO(SETTLE), DO(STAMP)}},
-    {"groups_are_counted", "counted them again", NULL, false, 2, {DO(FK_GROUPS), DO(GROUPS)}},
+    {"groups_are_counted", "counted them again", NULL, false, {DO(FK_GROUPS), DO(GROUPS)}},
     {"groups_are_told_by_bits",
      "set the bits",
      NULL,
      false,
-     3,
      {DO(UNMET_ROWS), DO(GROUP_BITS), DO(PARENTS)}},
     {"children_are_younger_than_their_parents",
      "took the parents that cannot be",
      NULL,
      false,
-     1,
      {DO(YOUNG_PARENTS)}},
     {"nobody_waits_for_a_group_that_ended",
      "noted them for the next claim or tick",
      NULL,
      false,
-     3,
      {DO(GROUP_ENDS), DO(SETTLE), DO(STAMP)}},
     {"states_are_known",
      "discarded the tasks",
      NULL,
      true,
-     10,
      {PLAIN(STATES), DO(NOTES_MISSING), DO(KEYS_FREE), DO(GROUPS), DO(SETTLE), DO(STAMP), LIMITS}},
-    {"leased_tasks_have_a_worker_and_a_lease", "ended the leases", NULL, false, 1, {DO(LEASES)}},
-    {"only_leased_tasks_have_a_lease", "cleared the ends", NULL, false, 1, {DO(LEASE_ENDS)}},
-    {"only_held_tasks_remember_where_from", "cleared it", NULL, false, 1, {DO(HELD_FROM)}},
-    {"attempts_are_not_more_than_claims", "set them to the claims", NULL, false, 1, {DO(ATTEMPTS)}},
-    {"errors_belong_to_claims", "removed the errors", NULL, false, 1, {DO(ERRORS)}},
+    {"leased_tasks_have_a_worker_and_a_lease", "ended the leases", NULL, false, {DO(LEASES)}},
+    {"only_leased_tasks_have_a_lease", "cleared the ends", NULL, false, {DO(LEASE_ENDS)}},
+    {"only_held_tasks_remember_where_from", "cleared it", NULL, false, {DO(HELD_FROM)}},
+    {"attempts_are_not_more_than_claims", "set them to the claims", NULL, false, {DO(ATTEMPTS)}},
+    {"errors_belong_to_claims", "removed the errors", NULL, false, {DO(ERRORS)}},
     {"history_is_not_newer_than_the_task",
      "joined task and history again",
      NULL,
      false,
-     3,
      {PLAIN(CHAIN), PLAIN(NEWEST), PLAIN(ENDS)}},
     {"history_starts_at_an_event_of_the_task",
      "joined task and history again",
      NULL,
      false,
-     3,
      {PLAIN(CHAIN), PLAIN(NEWEST), PLAIN(ENDS)}},
     {"history_ends_in_the_state_of_the_task",
      "counted the move that it does not have",
      NULL,
      false,
-     1,
      {PLAIN(ENDS)}},
     {"history_is_one_chain",
      "linked it by its order",
      NULL,
      false,
-     3,
      {PLAIN(CHAIN), PLAIN(NEWEST), PLAIN(ENDS)}},
     {"history_has_legal_moves_only",
      "removed the moves that cannot be",
      NULL,
      false,
-     4,
      {DO(MOVES), PLAIN(CHAIN), PLAIN(NEWEST), PLAIN(ENDS)}},
     {"history_belongs_to_tasks",
      "removed what belongs to no task",
      NULL,
      false,
-     4,
      {DO(ORPHANS), PLAIN(CHAIN), PLAIN(NEWEST), PLAIN(ENDS)}},
-    {"finished_tasks_are_noted", "noted them", NULL, false, 1, {DO(NOTES_MISSING)}},
-    {"notes_are_of_finished_tasks", "removed the notes", NULL, false, 1, {DO(NOTES_UNTRUE)}},
-    {"finished_tasks_are_counted", "counted them", NULL, false, 2, {DO(COUNTS_GONE), DO(COUNTS)}},
-    {"tasks_take_their_place", "counted the queues anew", NULL, false, 4, {LIMITS}},
-    {"places_are_taken_by_tasks", "counted the queues anew", NULL, false, 4, {LIMITS}},
-    {"limits_are_counted", "counted the queues anew", NULL, false, 4, {LIMITS}},
-    {"limits_are_those_of_their_queue", "counted the queues anew", NULL, false, 4, {LIMITS}},
-    {"partitions_are_as_their_queue_says", "counted the queues anew", NULL, false, 4, {LIMITS}},
-    {"partitions_are_counted", "counted the queues anew", NULL, false, 4, {LIMITS}},
-    {"places_are_in_partitions", "counted the queues anew", NULL, false, 4, {LIMITS}},
-    {"partitions_know_who_is_first", "counted the queues anew", NULL, false, 4, {LIMITS}},
-    {"lapsed_leases", "took the leases back", repair_lapsed, false, 0, {{0}}},
+    {"finished_tasks_are_noted", "noted them", NULL, false, {DO(NOTES_MISSING)}},
+    {"notes_are_of_finished_tasks", "removed the notes", NULL, false, {DO(NOTES_UNTRUE)}},
+    {"finished_tasks_are_counted", "counted them", NULL, false, {DO(COUNTS_GONE), DO(COUNTS)}},
+    {"tasks_take_their_place", "counted the queues anew", NULL, false, {LIMITS}},
+    {"places_are_taken_by_tasks", "counted the queues anew", NULL, false, {LIMITS}},
+    {"limits_are_counted", "counted the queues anew", NULL, false, {LIMITS}},
+    {"limits_are_those_of_their_queue", "counted the queues anew", NULL, false, {LIMITS}},
+    {"partitions_are_as_their_queue_says", "counted the queues anew", NULL, false, {LIMITS}},
+    {"partitions_are_counted", "counted the queues anew", NULL, false, {LIMITS}},
+    {"places_are_in_partitions", "counted the queues anew", NULL, false, {LIMITS}},
+    {"partitions_know_who_is_first", "counted the queues anew", NULL, false, {LIMITS}},
+    {"lapsed_leases", "took the leases back", repair_lapsed, false, {{0}}},
 };
 #define CURES (int)(sizeof cures / sizeof cures[0])
 
@@ -350,8 +327,8 @@ static void repair_body(TmRun *run, void *arg) {
   const RepairCure *cure = try->cure;
   if (cure->needs_clock) tm_run_begin(run);
   if (cure->run) try->rows = cure->run(run);
-  for (int i = 0; i < cure->count && !tm_run_failed(run); i++) {
-    try->rows += repair_exec(run, cure->steps[i].query, cure->steps[i].has_triggers);
+  for (const RepairStep *step = cure->steps; step->how && !tm_run_failed(run); step++) {
+    try->rows += repair_exec(run, step->query, step->how == HAS_TRIGGERS);
   }
   tm_run_begin_stale(run);
   if (!tm_run_failed(run)) repair_ask(run, &try->after);
