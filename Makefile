@@ -343,7 +343,7 @@ valgrind: all ## the suite under valgrind, hours; SHARE=10 for a tenth of it, QU
 	@tools/setup valgrind
 	@TM_MATRIX_EVERY=100 TM_MATRIX_CONTEXTS=16 tools/checked valgrind $(if $(QUICK),-quick) $(if $(SHARE),-share $(SHARE)) $(TESTS)
 
-coverage: ## which lines and branches of ext/ the tests reach, ten minutes; TESTS="names"
+coverage: ## which lines and branches of ext/ the tests reach, twenty minutes; TESTS="names"
 	@tools/setup test
 	@tools/coverage $(TESTS)
 
